@@ -1,0 +1,34 @@
+-- What was known of each account at each as_of: the latest state that held and was known by then.
+-- Grain in: accounts_history (states). Grain out: one row per account and as_of.
+WITH known AS (
+    SELECT
+        g.as_of,
+        a.account_id,
+        a.parent_account_id,
+        a.name AS account_name,
+        a.segment,
+        a.country,
+        a.hq_tz,
+        a.csm_owner_id,
+        COALESCE(a.is_internal, FALSE) AS is_internal,
+        COALESCE(a.is_test, FALSE) AS is_test,
+        a.op,
+        ROW_NUMBER() OVER (
+            PARTITION BY g.as_of, a.account_id ORDER BY a.valid_from DESC, a.available_at DESC, a.row_hash
+        ) AS recency
+    FROM as_of_grid AS g
+    INNER JOIN accounts_history AS a
+        ON a.available_at <= g.as_of AND a.valid_from <= g.as_of
+)
+
+SELECT
+    as_of,
+    account_id,
+    parent_account_id,
+    account_name,
+    segment,
+    country,
+    hq_tz,
+    csm_owner_id
+FROM known
+WHERE recency = 1 AND op = 'upsert' AND NOT is_internal AND NOT is_test

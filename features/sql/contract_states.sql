@@ -1,0 +1,66 @@
+-- What was known of each contract at each as_of, with its first start (tenure) and its seats.
+-- Grain in: contracts_history, subscription_lines_history (states). Grain out: one row per contract and as_of.
+WITH known AS (
+    SELECT
+        g.as_of,
+        c.contract_id,
+        c.account_id,
+        c.start_on,
+        c.end_on,
+        CAST(c.term_months AS INTEGER) AS term_months,
+        CAST(COALESCE(c.notice_period_days, 0) AS INTEGER) AS notice_days,
+        c.acv_minor,
+        c.currency,
+        c.discount_pct,
+        c.op,
+        MIN(c.start_on) OVER (PARTITION BY g.as_of, c.account_id) AS first_start_on,
+        ROW_NUMBER() OVER (
+            PARTITION BY g.as_of, c.contract_id ORDER BY c.valid_from DESC, c.available_at DESC, c.row_hash
+        ) AS recency
+    FROM as_of_grid AS g
+    INNER JOIN contracts_history AS c
+        ON c.available_at <= g.as_of AND c.valid_from <= g.as_of
+),
+
+known_lines AS (
+    SELECT
+        g.as_of,
+        l.contract_id,
+        l.quantity,
+        COALESCE(l.status, 'active') AS line_status,
+        l.op,
+        ROW_NUMBER() OVER (
+            PARTITION BY g.as_of, l.line_id ORDER BY l.valid_from DESC, l.available_at DESC, l.row_hash
+        ) AS recency
+    FROM as_of_grid AS g
+    INNER JOIN subscription_lines_history AS l
+        ON l.available_at <= g.as_of AND l.valid_from <= g.as_of
+),
+
+seats AS (
+    SELECT
+        as_of,
+        contract_id,
+        CAST(SUM(quantity) AS BIGINT) AS seats
+    FROM known_lines
+    WHERE recency = 1 AND op = 'upsert' AND line_status <> 'ended'
+    GROUP BY as_of, contract_id
+)
+
+SELECT
+    k.as_of,
+    k.contract_id,
+    k.account_id,
+    k.start_on,
+    k.end_on,
+    k.term_months,
+    k.notice_days,
+    k.acv_minor,
+    k.currency,
+    k.discount_pct,
+    k.first_start_on,
+    s.seats
+FROM known AS k
+LEFT JOIN seats AS s
+    ON k.as_of = s.as_of AND k.contract_id = s.contract_id
+WHERE k.recency = 1 AND k.op = 'upsert'

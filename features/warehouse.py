@@ -1,0 +1,163 @@
+"""How are declared tables read and written, and in which one place is the query engine spoken to?
+
+An :class:`Engine` gives Parquet files a name and writes a query's answer to Parquet: the two things that any engine can
+do. A :class:`Warehouse` knows where the canonical tables of one home lie. Every timestamp is UTC in microseconds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from features.errors import IntegrityError, MissingStateError
+from features.events import ENVELOPE, TABLES, Column, Kind
+from features.manifest import Dataset
+from features.settings import Home
+
+THREADS_VARIABLE = "PULSE_THREADS"
+_SQL_TYPES = {
+    Kind.TEXT: "VARCHAR",
+    Kind.INTEGER: "BIGINT",
+    Kind.NUMBER: "DOUBLE",
+    Kind.FLAG: "BOOLEAN",
+    Kind.MOMENT: "TIMESTAMPTZ",
+    Kind.DAY: "DATE",
+}
+
+
+def granted_threads() -> int:
+    """Cores this process may really use (``PULSE_THREADS`` wins): more threads than cores cost many times the work."""
+    asked = os.environ.get(THREADS_VARIABLE)
+    return max(1, int(asked)) if asked else max(1, len(os.sched_getaffinity(0)))
+
+
+def sql_type(column: Column) -> str:
+    """The engine's type of a declared column."""
+    return _SQL_TYPES[column.kind]
+
+
+class Engine:
+    """One session of the query engine (DuckDB). Not shared between threads."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def name(self, name: str, files: Sequence[Path]) -> None:
+        """Let SQL read the files as one table of that name; columns are matched by name, missing ones are null."""
+        listed = ", ".join(_quoted(str(path)) for path in files)
+        self._execute(
+            f'CREATE OR REPLACE VIEW "{name}" AS SELECT * FROM read_parquet([{listed}], union_by_name = true)'
+        )
+
+    def name_rows(self, name: str, rows: pa.Table) -> None:
+        """Let SQL read an Arrow table in memory under that name."""
+        self._connection.register(f"_{name}_rows", rows)
+        self._execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS SELECT * FROM "_{name}_rows"')
+        self._connection.unregister(f"_{name}_rows")
+
+    def name_query(self, name: str, query: str) -> None:
+        """Give a query's answer a name; it is computed when read."""
+        self._execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {query}')
+
+    def write(self, query: str, target: Path) -> int:
+        """Write a query's answer to one Parquet file and return its number of rows."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        statement = f"COPY ({query}) TO {_quoted(str(target))} (FORMAT parquet, COMPRESSION zstd)"
+        answer = self._execute(statement).fetchone()
+        return int(answer[0]) if answer else 0
+
+    def fetch(self, query: str) -> pa.Table:
+        """A query's answer as an Arrow table, for answers that fit in memory."""
+        return self._execute(query).to_arrow_table()
+
+    def _execute(self, statement: str) -> duckdb.DuckDBPyConnection:
+        try:
+            return self._connection.execute(statement)
+        except (duckdb.IOException, duckdb.InvalidInputException) as cause:
+            # The engine's own message may hold cell values; only its kind goes out.
+            raise IntegrityError(
+                "the query engine could not read its input",
+                expected="the Parquet files that the manifest names",
+                found=type(cause).__name__,
+                todo="run `pulse status --verify` to find the damaged file",
+            ) from cause
+
+
+@contextmanager
+def open_engine(*, threads: int | None = None, memory: str = "8GB", scratch: Path | None = None) -> Iterator[Engine]:
+    """A fresh engine in memory; ``scratch`` is where it may spill to disk."""
+    settings = {"threads": str(threads or granted_threads()), "memory_limit": memory, "TimeZone": "UTC"}
+    if scratch is not None:
+        settings["temp_directory"] = str(scratch)
+    connection = duckdb.connect(":memory:")
+    try:
+        for key, value in settings.items():
+            connection.execute(f"SET {key} = {_quoted(value)}")
+        connection.execute("SET preserve_insertion_order = false")
+        connection.execute("SET enable_progress_bar = false")
+        yield Engine(connection)
+    finally:
+        connection.close()
+
+
+class Warehouse:
+    """The canonical tables of one home."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+
+    def dataset(self, table: str) -> Dataset:
+        """The stored files of a canonical table."""
+        return Dataset(self.home.warehouse / table)
+
+    def loaded_tables(self) -> dict[str, int]:
+        """Rows per canonical table that has any."""
+        counts = {name: self.dataset(name).rows() for name in TABLES}
+        return {name: rows for name, rows in counts.items() if rows}
+
+    @contextmanager
+    def engine(self, *, threads: int | None = None) -> Iterator[Engine]:
+        """An engine in which every canonical table has its name; a table never loaded is empty, not missing."""
+        with open_engine(threads=threads, scratch=self.home.root / "scratch") as engine:
+            self.name_tables(engine)
+            yield engine
+
+    def name_tables(self, engine: Engine) -> None:
+        """Give every canonical table its name in an engine."""
+        for name in TABLES:
+            files = self.dataset(name).files()
+            if files:
+                engine.name(name, files)
+            else:
+                engine.name_query(name, empty_table_query(name))
+
+    def require_rows(self, *tables: str) -> None:
+        """Refuse to go on while a table has no rows.
+
+        Raises:
+            MissingStateError: names the empty tables.
+        """
+        missing = [name for name in tables if not self.dataset(name).entries()]
+        if missing:
+            raise MissingStateError(
+                "the warehouse lacks tables that this step needs",
+                expected=f"rows in {', '.join(tables)}",
+                found=f"none in {', '.join(missing)}",
+                todo="run `pulse ingest DIR` with a folder that has them",
+            )
+
+
+def empty_table_query(table: str) -> str:
+    """A query with a canonical table's columns (envelope first) and no row."""
+    columns = (*ENVELOPE, *TABLES[table].columns)
+    cells = ", ".join(f'CAST(NULL AS {sql_type(column)}) AS "{column.name}"' for column in columns)
+    return f"SELECT {cells} WHERE false"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
