@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, NullPool, create_engine, event
 
 from features.settings import Home
 
@@ -15,7 +15,8 @@ def open_state(home: Home) -> Engine:
     Writers wait up to 5 s for each other instead of failing at once.
     """
     home.prepare()
-    engine = create_engine(f"sqlite:///{home.state}")
+    # No pool: a connection ends with its use, so nothing stays open across a fork or at exit.
+    engine = create_engine(f"sqlite:///{home.state}", poolclass=NullPool)
     event.listen(engine, "connect", _make_durable)
     return engine
 

@@ -1,0 +1,324 @@
+"""What can a person ask of campaign-pulse on the command line?
+
+The commands, and the only place besides the service that reads the clock. Heavy rooms are imported inside the commands,
+so that `pulse --help` is quick.
+"""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from features.progress import Progress
+from features.settings import Home
+from features.vocabulary import parse_moment
+from serving.console import Answer, HomeOption, command
+
+DEMO_START = datetime(2021, 1, 4, tzinfo=UTC)
+DEMO_SCORED_WEEKS = 26
+"""The demo scores half a year of Mondays, so that the pages have a trend to show."""
+
+AsOfOption = Annotated[str, typer.Option("--as-of", help="The date to stand on, YYYY-MM-DD: nothing later is known.")]
+WhyOption = Annotated[str, typer.Option(help="The reason; kept in the promotion log.")]
+TruthOption = Annotated[Path | None, typer.Option(help="truth/ folder of a simulated company, to grade by.")]
+TrialsOption = Annotated[int, typer.Option(min=1, help="Trials of the search.")]
+PortOption = Annotated[int, typer.Option(min=1, max=65535, help="Port of the service.")]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def options(context: typer.Context, home: HomeOption = None) -> None:
+    """Campaign-phase customer health and churn for vendors of design tools. Health: 0 to 100, 100 = healthy."""
+    context.obj = home
+
+
+@command(app)
+def simulate(
+    place: Home,  # noqa: ARG001 - a made-up company is written where it is asked for, not under the home
+    progress: Progress,
+    *,
+    out: Annotated[Path, typer.Option(help="Folder for the tables; the truth goes into its sub-folder truth/.")],
+    regime: Annotated[str, typer.Option(help="Which made-up world.")] = "campaign",
+    accounts: Annotated[int, typer.Option(min=1, help="Number of accounts.")] = 1500,
+    seed: Annotated[int, typer.Option(help="Same seed, same company.")] = 7,
+    start: Annotated[str, typer.Option(help="First day, YYYY-MM-DD.")] = "2021-01-04",
+    weeks: Annotated[int, typer.Option(min=1, help="Length in weeks.")] = 208,
+) -> Answer:
+    """Make up a company whose true risks are known."""
+    from features.simulator import simulate as make_company
+
+    rows = make_company(
+        regime=regime,
+        accounts=accounts,
+        seed=seed,
+        start=parse_moment(start),
+        weeks=weeks,
+        out=out,
+        progress=progress,
+    ).rows
+    return Answer([f"{out}: {len(rows)} tables, {sum(rows.values()):,} rows", *_counts(rows)], {"rows": rows})
+
+
+@command(app)
+def ingest(
+    place: Home,
+    progress: Progress,
+    *,
+    folder: Annotated[Path, typer.Argument(help="Folder with one file per table, or any layout with a mapping.")],
+    mapping: Annotated[str | None, typer.Option(help="Mapping file, or the name of one that comes with us.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="A live feed: rows count as known from now.")] = False,
+) -> Answer:
+    """Bring raw tables in; bad rows go to quarantine with a reason."""
+    from features.sources import ingest as take_in
+
+    report = take_in(place, folder, mapping=mapping, now=_now(), live=live, progress=progress)
+    return Answer(report.lines(), report.document(), report.quarantined_error())
+
+
+@command(app)
+def build(
+    place: Home,
+    progress: Progress,
+    *,
+    first: Annotated[str, typer.Option("--from", help="First date, YYYY-MM-DD.")],
+    last: Annotated[str, typer.Option("--to", help="Last date, YYYY-MM-DD.")],
+) -> Answer:
+    """Build weekly feature snapshots (Mondays 00:00 UTC) and put the newest online."""
+    return _build(place, progress, first=parse_moment(first), last=parse_moment(last))
+
+
+@command(app)
+def train(
+    place: Home,
+    progress: Progress,
+    *,
+    as_of: AsOfOption,
+    trials: TrialsOption = 20,
+    seed: Annotated[int, typer.Option(help="Same data and seed, same model.")] = 7,
+    truth: TruthOption = None,
+) -> Answer:
+    """Search, fit, calibrate and judge a model; register it with its verdict. Nothing goes live by itself."""
+    from training import lifecycle
+
+    cut = parse_moment(as_of)
+    trained = lifecycle.train(place, cut, trials=trials, seed=seed, truth=truth, now=_now(), progress=progress)
+    return Answer(trained.lines(), trained.document(), trained.failure())
+
+
+@command(app)
+def evaluate(
+    place: Home,
+    progress: Progress,
+    *,
+    model: Annotated[str | None, typer.Option(help="Version; by default the live one, else the newest.")] = None,
+    truth: TruthOption = None,
+) -> Answer:
+    """Judge a registered model again on its untouched last weeks."""
+    from training import lifecycle
+
+    judged = lifecycle.evaluate(place, model, truth=truth, progress=progress)
+    return Answer(judged.lines(), judged.document())
+
+
+@command(app)
+def models(place: Home, progress: Progress) -> Answer:  # noqa: ARG001 - quick, shows no bar
+    """List the registered models, their verdicts and the promotion log."""
+    from training import lifecycle
+
+    listing = lifecycle.models(place)
+    return Answer(listing.lines(), listing.document())
+
+
+@command(app)
+def promote(
+    place: Home,
+    progress: Progress,  # noqa: ARG001 - quick, shows no bar
+    *,
+    version: Annotated[str, typer.Argument(help="Version to put live.")],
+    why: WhyOption = "promoted on the command line",
+) -> Answer:
+    """Put a version live; only a passed verdict opens the way."""
+    from training import lifecycle
+
+    return _promotion(lifecycle.promote(place, version, who=_who(), why=why, at=_now()))
+
+
+@command(app)
+def rollback(
+    place: Home,
+    progress: Progress,  # noqa: ARG001 - quick, shows no bar
+    *,
+    why: WhyOption = "rolled back on the command line",
+) -> Answer:
+    """Put the version live again that was live before."""
+    from training import lifecycle
+
+    return _promotion(lifecycle.rollback(place, who=_who(), why=why, at=_now()))
+
+
+@command(app)
+def score(
+    place: Home,
+    progress: Progress,
+    *,
+    as_of: AsOfOption,
+    out: Annotated[Path, typer.Option(help="Parquet file to write.")],
+) -> Answer:
+    """Score every account that could still leave; one row per account, appended to the ledger."""
+    from serving.scorer import Scorer
+
+    scores = Scorer.open(place).score_cohort(parse_moment(as_of), now=_now(), progress=progress)
+    scores.write(out)
+    return Answer(scores.lines(), scores.document())
+
+
+@command(app)
+def explain(
+    place: Home,
+    progress: Progress,  # noqa: ARG001 - quick, shows no bar
+    *,
+    account: Annotated[str, typer.Argument(help="Account id.")],
+    as_of: AsOfOption,
+) -> Answer:
+    """Say why one account scores as it does, in points per subcategory and in words."""
+    from serving.scorer import Scorer
+
+    explanation = Scorer.open(place).explain_at(account, parse_moment(as_of))
+    return Answer(explanation.lines(), explanation.document())
+
+
+@command(app)
+def serve(
+    place: Home,
+    progress: Progress,  # noqa: ARG001 - runs until stopped
+    *,
+    host: Annotated[str, typer.Option(help="Address to bind; loopback only.")] = "127.0.0.1",
+    port: PortOption = 3000,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="Judge freshness at this date, not at now.")] = None,
+) -> Answer:
+    """Serve scores, explanations and pages until stopped."""
+    return _serve(place, host=host, port=port, as_of=parse_moment(as_of) if as_of else None)
+
+
+@command(app)
+def status(
+    place: Home,
+    progress: Progress,
+    *,
+    verify: Annotated[bool, typer.Option("--verify", help="Read every stored file and compare its hash.")] = False,
+) -> Answer:
+    """Tell what is loaded, built and live."""
+    from features.build import VIEWS, built_as_ofs, snapshot_dataset
+    from features.warehouse import Warehouse
+    from training.promotions import current
+
+    warehouse = Warehouse(place)
+    loaded, built, champion = warehouse.loaded_tables(), built_as_ofs(place), current(place)
+    datasets = [warehouse.dataset(name) for name in loaded] + [snapshot_dataset(place, view) for view in VIEWS]
+    for done, dataset in enumerate(datasets if verify else [], start=1):
+        dataset.verify()
+        progress("verify files", done, len(datasets))
+    span = f"{built[0].date()} to {built[-1].date()}" if built else "none yet: run `pulse build`"
+    live = champion.version if champion else "none yet: run `pulse train`, then `pulse promote`"
+    tables = _counts(loaded) or ["  none yet: run `pulse ingest`"]
+    lines = [f"home: {place.root}", f"live model: {live}", f"snapshots: {len(built)} ({span})", "tables:", *tables]
+    document = {"tables": loaded, "snapshots": built, "live": champion and champion.version, "verified": verify}
+    return Answer(lines, document)
+
+
+@command(app)
+def demo(
+    place: Home,
+    progress: Progress,
+    *,
+    accounts: Annotated[int, typer.Option(min=100, help="Accounts of the made-up company.")] = 900,
+    weeks: Annotated[int, typer.Option(min=150, help="Weeks of history.")] = 182,
+    trials: TrialsOption = 12,
+    seed: Annotated[int, typer.Option(help="Seed of the company and of the search.")] = 7,
+    serve_after: Annotated[bool, typer.Option("--serve/--no-serve", help="Start the service at the end.")] = True,
+    port: PortOption = 3000,
+) -> Answer:
+    """Run the whole main job on a made-up company, then serve it."""
+    from serving.scorer import Scorer
+
+    from features.simulator import simulate as make_company
+    from features.sources import ingest as take_in
+    from training import lifecycle
+
+    raw, end = place.prepare().root / "demo-company", DEMO_START + timedelta(weeks=weeks)
+    make_company(
+        regime="campaign", accounts=accounts, seed=seed, start=DEMO_START, weeks=weeks, out=raw, progress=progress
+    )
+    lines = take_in(place, raw, mapping=None, now=_now(), live=False, progress=progress).lines()[:1]
+    lines += _build(place, progress, first=DEMO_START + timedelta(weeks=26), last=end).lines
+    trained = lifecycle.train(place, end, trials=trials, seed=seed, truth=raw / "truth", now=_now(), progress=progress)
+    if failure := trained.failure():
+        return Answer([*lines, *trained.lines()], trained.document(), failure)
+    lifecycle.promote(place, trained.version, who=_who(), why="the demo's model", at=_now())
+    scorer, out = Scorer.open(place), place.root / "scores.parquet"
+    for done in range(1, DEMO_SCORED_WEEKS + 1):
+        scores = scorer.score_cohort(end - timedelta(weeks=DEMO_SCORED_WEEKS - done), now=_now())
+        progress("score the last weeks", done, DEMO_SCORED_WEEKS)
+    scores.write(out)
+    lines += [*trained.lines(), *scores.lines(), f"scores of {end.date()}: {out}"]
+    if serve_after:
+        typer.echo("\n".join(lines))
+        return _serve(place, host="127.0.0.1", port=port, as_of=end)
+    return Answer(lines, {"training": trained.document(), "scores": scores.document()})
+
+
+def main() -> None:
+    """Entry point of the `pulse` command."""
+    app()
+
+
+def _build(place: Home, progress: Progress, *, first: datetime, last: datetime) -> Answer:
+    from features.store import FeatureStore
+
+    from features.build import build_snapshots
+    from features.sources import onboarding_of
+
+    report = build_snapshots(place, first, last, onboarding=onboarding_of(place), progress=progress)
+    store = FeatureStore(place)
+    store.apply()
+    online = store.materialize(report.last)
+    lines = [
+        f"{report.snapshots} weekly snapshots, {report.first.date()} to {report.last.date()}: "
+        f"{report.rows['cohort']:,} account-weeks, {online:,} accounts online",
+    ]
+    return Answer(lines, {"snapshots": report.snapshots, "rows": report.rows, "online": online})
+
+
+def _serve(place: Home, *, host: str, port: int, as_of: datetime | None) -> Answer:
+    from serving.settings import serve as run_service
+
+    typer.echo(f"pages on http://{host}:{port}/  API on http://{host}:{port}/v1/  stop with Ctrl-C")
+    run_service(place, host=host, port=port, as_of=as_of)
+    return Answer(["service stopped"])
+
+
+def _promotion(done: Any) -> Answer:
+    before = f" (before: version {done.version_from})" if done.version_from else ""
+    document = {"action": done.action, "from": done.version_from, "to": done.version_to, "why": done.why}
+    return Answer([f"version {done.version_to} is live{before}"], document)
+
+
+def _counts(rows: dict[str, int]) -> list[str]:
+    return [f"  {name:<28}{count:>14,}" for name, count in sorted(rows.items())]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _who() -> str:
+    return getpass.getuser()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""How does a command speak: lines for people, one JSON document for programs, an exit code for both?
+
+A command is a function of the home, a progress listener and its own options that returns an :class:`Answer`;
+:func:`command` gives it ``--home`` and ``--json`` and maps failures to exit codes.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from features.errors import PulseError, exit_code
+from features.progress import Progress
+from features.settings import Home
+
+HomeOption = Annotated[Path | None, typer.Option("--home", help="Where all state lives (default: .pulse)")]
+JsonOption = Annotated[Path | None, typer.Option("--json", help="Also write the answer as one JSON document.")]
+_GIVEN = ("place", "progress")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command tells: lines, a document, and a failure that is reported after both (partial success)."""
+
+    lines: list[str]
+    document: dict[str, Any] = field(default_factory=dict)
+    failure: PulseError | None = None
+
+
+def command(app: typer.Typer) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
+    """Register a function ``(place, progress, *options) -> Answer`` as a command of the same name."""
+
+    def register(work: Callable[..., Answer]) -> Callable[..., None]:
+        @wraps(work)
+        def run(context: typer.Context, home: Path | None, json_file: Path | None, **options: Any) -> None:
+            place = Home(root=chosen.resolve()) if (chosen := home or context.obj) else Home.from_environment()
+            _answer(lambda progress: work(place, progress, **options), json_file)
+
+        run.__signature__ = _signature(work)  # type: ignore[attr-defined]
+        run.__annotations__ = {name: kind.annotation for name, kind in _signature(work).parameters.items()}
+        return app.command()(run)
+
+    return register
+
+
+def _signature(work: Callable[..., Answer]) -> inspect.Signature:
+    own = [part for name, part in inspect.signature(work, eval_str=True).parameters.items() if name not in _GIVEN]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    added = [
+        inspect.Parameter("context", keyword, annotation=typer.Context),
+        inspect.Parameter("home", keyword, default=None, annotation=HomeOption),
+        inspect.Parameter("json_file", keyword, default=None, annotation=JsonOption),
+    ]
+    return inspect.Signature([*(part.replace(kind=keyword) for part in own), *added])
+
+
+def _answer(work: Callable[[Progress], Answer], json_file: Path | None) -> None:
+    try:
+        with _bars() as progress:
+            answer = work(progress)
+    except PulseError as failure:
+        answer = Answer([], failure=failure)
+    for line in answer.lines:
+        typer.echo(line)
+    facts = {"failure": answer.failure.facts()} if answer.failure else {}
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(json.dumps({**answer.document, **facts}, indent=2, default=str) + "\n")
+    if answer.failure:
+        _fail(answer.failure)
+
+
+def _fail(failure: PulseError) -> None:
+    typer.echo(f"error: {failure.title}", err=True)
+    typer.echo(f"  expected: {failure.expected}", err=True)
+    typer.echo(f"  found: {failure.found}", err=True)
+    typer.echo(f"  what to do: {failure.todo}", err=True)
+    raise typer.Exit(exit_code(failure))
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    # Imported here: drawing bars must not slow `pulse --help` down.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.progress import Progress as Bars  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    stages: dict[str, Any] = {}
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in stages:
+                stages[stage] = bars.add_task(stage, total=total)
+            bars.update(stages[stage], completed=done, total=total)
+
+        yield show

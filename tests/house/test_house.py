@@ -1,0 +1,118 @@
+"""Does the house keep its own rules: sizes, names, doors, one place per tool?"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("features", "training", "serving")
+SOURCES = sorted([ROOT / "pulse.py", *(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))])
+BANNED_NAMES = {"utils", "helpers", "common", "manager", "base", "misc"}
+SPOKEN_IN = {
+    "duckdb": {"features/warehouse.py"},
+    "feast": {"features/definitions.py", "features/store.py", "features/offline_store.py"},
+    "mlflow": {"training/registry.py"},
+    "optuna": {"training/search.py"},
+    "lightgbm": {"training/fit.py", "training/model.py"},
+    "bentoml": {"serving/service.py"},
+    "shap": {"training/plots.py"},
+    "matplotlib": {"training/plots.py"},
+}
+PICKLES = ("pickle", "joblib", "dill", "cloudpickle")
+CLOCKS = re.compile(r"datetime\.now|datetime\.utcnow|date\.today|time\.time\(")
+MAY_READ_THE_CLOCK = {"pulse.py", "serving/service.py", "serving/live.py", "serving/clock.py"}
+
+
+def named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports_of(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text())
+    found = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    found |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    return {name.split(".")[0] for name in found}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=named)
+def test_a_file_holds_one_idea_in_at_most_300_lines(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 300
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=named)
+def test_a_function_fits_on_a_screen(path: Path) -> None:
+    long = {
+        node.name: node.end_lineno - node.lineno + 1
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.end_lineno or 0) - node.lineno + 1 > 40
+    }
+    assert long == {}
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    assert [named(path) for path in SOURCES if path.stem in BANNED_NAMES] == []
+
+
+@pytest.mark.parametrize("tool", sorted(SPOKEN_IN))
+def test_a_tool_is_spoken_to_in_its_own_files_only(tool: str) -> None:
+    assert {named(path) for path in SOURCES if tool in imports_of(path)} <= SPOKEN_IN[tool]
+
+
+def test_nothing_of_ours_pickles() -> None:
+    assert [named(path) for path in SOURCES if imports_of(path) & set(PICKLES)] == []
+
+
+def test_only_the_command_line_and_the_service_read_the_clock() -> None:
+    readers = {named(path) for path in SOURCES if CLOCKS.search(path.read_text())}
+    assert readers <= MAY_READ_THE_CLOCK
+
+
+def test_the_service_cannot_reach_the_truth_of_a_made_up_company() -> None:
+    readers = [named(path) for path in SOURCES if "oracle.parquet" in path.read_text()]
+    allowed = ("features/simulator/", "training/truth.py")
+    assert [name for name in readers if not name.startswith(allowed)] == []
+
+
+def test_help_does_not_load_a_heavy_library() -> None:
+    code = (
+        "import sys, pulse; heavy = {'pandas', 'numpy', 'duckdb', 'feast', 'mlflow', 'lightgbm', 'bentoml', 'sklearn'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_direct_dependency_is_locked_within_its_bounds() -> None:
+    from packaging.requirements import Requirement
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [Requirement(text) for text in [*project["dependencies"], *project["optional-dependencies"]["dev"]]]
+    lines = re.findall(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    locked = {name.lower().replace("_", "-"): version for name, version in lines}
+    outside = [
+        str(need) for need in wanted if not need.specifier.contains(locked.get(need.name.lower().replace("_", "-"), ""))
+    ]
+    assert outside == []
+
+
+def test_the_lock_names_no_address_and_hashes_everything() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    assert "://" not in lock
+    assert "--index" not in lock
+    blocks = re.split(r"\n(?=[a-z0-9])", lock.strip(), flags=re.IGNORECASE)
+    assert [block.split()[0] for block in blocks if "--hash=sha256:" not in block] == []
+
+
+def test_every_exit_code_stands_in_the_readme() -> None:
+    from features.errors import _EXIT_CODES
+
+    readme = (ROOT / "README.md").read_text()
+    missing = [f"{code} {kind.__name__}" for kind, code in _EXIT_CODES.items() if f"| {code} |" not in readme]
+    assert missing == []

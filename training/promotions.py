@@ -1,0 +1,186 @@
+"""Which model is live, who put it there, and why?
+
+Our own append-only log in the state database is the truth; MLflow's aliases mirror it and have no history. Grain: one
+row per promotion or rollback. Serving reads it without loading MLflow.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from features.errors import GateRefused, MissingStateError, UsageError
+from features.settings import Home
+from features.state import open_state
+
+_METADATA = sa.MetaData()
+_LOG = sa.Table(
+    "promotions",
+    _METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("at", sa.String, nullable=False),
+    sa.Column("who", sa.String, nullable=False),
+    sa.Column("why", sa.String, nullable=False),
+    sa.Column("action", sa.String, nullable=False),
+    sa.Column("version_from", sa.String),
+    sa.Column("version_to", sa.String, nullable=False),
+    sa.Column("verdict", sa.String, nullable=False),
+)
+_FORBID = """
+CREATE TRIGGER IF NOT EXISTS promotions_no_{verb} BEFORE {verb} ON promotions
+BEGIN SELECT RAISE(ABORT, 'the promotion log is append-only'); END
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """One line of the log. ``verdict`` is the judgement it rests on, as it was then."""
+
+    at: datetime
+    who: str
+    why: str
+    action: str
+    version_from: str | None
+    version_to: str
+    verdict: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """The live model: its version and the folder of its bundle."""
+
+    version: str
+    folder: Path
+
+
+def current(home: Home) -> Champion | None:
+    """The live model, or None when nothing was ever promoted."""
+    entries = log(home)
+    if not entries:
+        return None
+    version = entries[-1].version_to
+    return Champion(version=version, folder=home.bundles / version)
+
+
+def require_current(home: Home) -> Champion:
+    """The live model.
+
+    Raises:
+        MissingStateError: nothing was ever promoted.
+    """
+    champion = current(home)
+    if champion is None:
+        raise MissingStateError(
+            "no model is live",
+            expected="a promoted model",
+            found="an empty promotion log",
+            todo="run `pulse train --as-of DATE`, then `pulse promote VERSION`",
+        )
+    return champion
+
+
+def log(home: Home) -> tuple[Promotion, ...]:
+    """Every promotion and rollback, oldest first; empty where there is no state yet (and none is made)."""
+    if not home.state.exists():
+        return ()
+    with _opened(home).connect() as connection:
+        rows = connection.execute(sa.select(_LOG).order_by(_LOG.c.id)).mappings().all()
+    return tuple(_promotion(row) for row in rows)
+
+
+def promote(home: Home, version: str, *, who: str, why: str, verdict: dict[str, Any], at: datetime) -> Promotion:
+    """Put a version live. Only a passed verdict opens the way.
+
+    Raises:
+        GateRefused: the verdict is missing or not passed.
+        UsageError: the version is live already.
+    """
+    if verdict.get("passed") is not True:
+        refused = [gate["code"] for gate in verdict.get("gates", []) if gate.get("passed") is not True]
+        raise GateRefused(
+            f"version {version} may not go live",
+            expected="a verdict in which every gate passed",
+            found=f"refused by {', '.join(refused)}" if refused else "no verdict",
+            todo="read the reasons with `pulse models`, then train again",
+        )
+    champion = current(home)
+    if champion is not None and champion.version == version:
+        raise UsageError(
+            f"version {version} is live already",
+            expected="a version that is not live",
+            found=f"the live version {version}",
+            todo="run `pulse models` to see the others",
+        )
+    return _append(home, Promotion(at, who, why, "promote", champion.version if champion else None, version, verdict))
+
+
+def rollback(home: Home, *, who: str, why: str, at: datetime) -> Promotion:
+    """Put the version live that was live before the last promotion.
+
+    Raises:
+        MissingStateError: there is no earlier version to go back to.
+    """
+    entries = log(home)
+    target = _version_before(entries)
+    if target is None:
+        raise MissingStateError(
+            "there is no earlier model to go back to",
+            expected="at least two promoted versions",
+            found=f"{len({entry.version_to for entry in entries})}",
+            todo="run `pulse models` to see what is registered",
+        )
+    verdict = next(entry.verdict for entry in reversed(entries) if entry.version_to == target)
+    return _append(home, Promotion(at, who, why, "rollback", entries[-1].version_to, target, verdict))
+
+
+def _version_before(entries: tuple[Promotion, ...]) -> str | None:
+    # A stack of what was live: a promotion pushes, a rollback pops; so two rollbacks go back two versions.
+    live: list[str] = []
+    for entry in entries:
+        if entry.action == "rollback":
+            live.pop()
+        else:
+            live.append(entry.version_to)
+    return live[-2] if len(live) > 1 else None
+
+
+def _append(home: Home, promotion: Promotion) -> Promotion:
+    with _opened(home).begin() as connection:
+        connection.execute(
+            sa.insert(_LOG).values(
+                at=promotion.at.isoformat(),
+                who=promotion.who,
+                why=promotion.why,
+                action=promotion.action,
+                version_from=promotion.version_from,
+                version_to=promotion.version_to,
+                verdict=json.dumps(promotion.verdict, sort_keys=True),
+            )
+        )
+    return promotion
+
+
+def _opened(home: Home) -> sa.Engine:
+    engine = open_state(home)
+    _METADATA.create_all(engine)
+    with engine.begin() as connection:
+        for verb in ("UPDATE", "DELETE"):
+            connection.execute(sa.text(_FORBID.format(verb=verb)))
+    return engine
+
+
+def _promotion(row: Any) -> Promotion:
+    return Promotion(
+        at=datetime.fromisoformat(row["at"]),
+        who=row["who"],
+        why=row["why"],
+        action=row["action"],
+        version_from=row["version_from"],
+        version_to=row["version_to"],
+        verdict=json.loads(row["verdict"]),
+    )
