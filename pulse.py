@@ -52,15 +52,8 @@ def simulate(
     """Make up a company whose true risks are known."""
     from features.simulator import simulate as make_company
 
-    rows = make_company(
-        regime=regime,
-        accounts=accounts,
-        seed=seed,
-        start=parse_moment(start),
-        weeks=weeks,
-        out=out,
-        progress=progress,
-    ).rows
+    world = {"regime": regime, "accounts": accounts, "seed": seed, "start": parse_moment(start), "weeks": weeks}
+    rows = make_company(**world, out=out, progress=progress).rows
     return Answer([f"{out}: {len(rows)} tables, {sum(rows.values()):,} rows", *_counts(rows)], {"rows": rows})
 
 
@@ -89,7 +82,10 @@ def build(
     last: Annotated[str, typer.Option("--to", help="Last date, YYYY-MM-DD.")],
 ) -> Answer:
     """Build weekly feature snapshots (Mondays 00:00 UTC) and put the newest online."""
-    return _build(place, progress, first=parse_moment(first), last=parse_moment(last))
+    from features.publish import publish_snapshots
+
+    published = publish_snapshots(place, parse_moment(first), parse_moment(last), progress=progress)
+    return Answer(published.lines(), published.document())
 
 
 @command(app)
@@ -104,9 +100,10 @@ def train(
 ) -> Answer:
     """Search, fit, calibrate and judge a model; register it with its verdict. Nothing goes live by itself."""
     from training import lifecycle
+    from training.config import TrainingConfig
 
-    cut = parse_moment(as_of)
-    trained = lifecycle.train(place, cut, trials=trials, seed=seed, truth=truth, now=_now(), progress=progress)
+    config = TrainingConfig(trials=trials, seed=seed)
+    trained = lifecycle.train(place, parse_moment(as_of), config=config, truth=truth, now=_now(), progress=progress)
     return Answer(trained.lines(), trained.document(), trained.failure())
 
 
@@ -121,7 +118,7 @@ def evaluate(
     """Judge a registered model again on its untouched last weeks."""
     from training import lifecycle
 
-    judged = lifecycle.evaluate(place, model, truth=truth, progress=progress)
+    judged = lifecycle.evaluate(place, model, truth=truth, now=_now(), progress=progress)
     return Answer(judged.lines(), judged.document())
 
 
@@ -213,22 +210,15 @@ def status(
     verify: Annotated[bool, typer.Option("--verify", help="Read every stored file and compare its hash.")] = False,
 ) -> Answer:
     """Tell what is loaded, built and live."""
-    from features.build import VIEWS, built_as_ofs, snapshot_dataset
-    from features.warehouse import Warehouse
+    from features.standing import standing_of, verify_files
     from training.promotions import current
 
-    warehouse = Warehouse(place)
-    loaded, built, champion = warehouse.loaded_tables(), built_as_ofs(place), current(place)
-    datasets = [warehouse.dataset(name) for name in loaded] + [snapshot_dataset(place, view) for view in VIEWS]
-    for done, dataset in enumerate(datasets if verify else [], start=1):
-        dataset.verify()
-        progress("verify files", done, len(datasets))
-    span = f"{built[0].date()} to {built[-1].date()}" if built else "none yet: run `pulse build`"
+    verified = verify_files(place, progress=progress) if verify else None
+    standing, champion = standing_of(place), current(place)
     live = champion.version if champion else "none yet: run `pulse train`, then `pulse promote`"
-    tables = _counts(loaded) or ["  none yet: run `pulse ingest`"]
-    lines = [f"home: {place.root}", f"live model: {live}", f"snapshots: {len(built)} ({span})", "tables:", *tables]
-    document = {"tables": loaded, "snapshots": built, "live": champion and champion.version, "verified": verify}
-    return Answer(lines, document)
+    lines = [f"home: {place.root}", f"live model: {live}", *standing.lines()]
+    document = {"tables": standing.tables, "snapshots": standing.snapshots, "live": champion and champion.version}
+    return Answer(lines, {**document, "verified": verified})
 
 
 @command(app)
@@ -244,19 +234,20 @@ def demo(
     port: PortOption = 3000,
 ) -> Answer:
     """Run the whole main job on a made-up company, then serve it."""
-    from serving.scorer import Scorer
-
+    from features.publish import publish_snapshots
     from features.simulator import simulate as make_company
     from features.sources import ingest as take_in
+    from serving.scorer import Scorer
     from training import lifecycle
+    from training.config import TrainingConfig
 
     raw, end = place.prepare().root / "demo-company", DEMO_START + timedelta(weeks=weeks)
-    make_company(
-        regime="campaign", accounts=accounts, seed=seed, start=DEMO_START, weeks=weeks, out=raw, progress=progress
-    )
+    world = {"regime": "campaign", "accounts": accounts, "seed": seed, "weeks": weeks}
+    make_company(**world, start=DEMO_START, out=raw, progress=progress)
     lines = take_in(place, raw, mapping=None, now=_now(), live=False, progress=progress).lines()[:1]
-    lines += _build(place, progress, first=DEMO_START + timedelta(weeks=26), last=end).lines
-    trained = lifecycle.train(place, end, trials=trials, seed=seed, truth=raw / "truth", now=_now(), progress=progress)
+    lines += publish_snapshots(place, DEMO_START + timedelta(weeks=26), end, progress=progress).lines()
+    config = TrainingConfig(trials=trials, seed=seed)
+    trained = lifecycle.train(place, end, config=config, truth=raw / "truth", now=_now(), progress=progress)
     if failure := trained.failure():
         return Answer([*lines, *trained.lines()], trained.document(), failure)
     lifecycle.promote(place, trained.version, who=_who(), why="the demo's model", at=_now())
@@ -266,32 +257,15 @@ def demo(
         progress("score the last weeks", done, DEMO_SCORED_WEEKS)
     scores.write(out)
     lines += [*trained.lines(), *scores.lines(), f"scores of {end.date()}: {out}"]
-    if serve_after:
-        typer.echo("\n".join(lines))
-        return _serve(place, host="127.0.0.1", port=port, as_of=end)
-    return Answer(lines, {"training": trained.document(), "scores": scores.document()})
+    if not serve_after:
+        return Answer(lines, {"training": trained.document(), "scores": scores.document()})
+    typer.echo("\n".join(lines))
+    return _serve(place, host="127.0.0.1", port=port, as_of=end)
 
 
 def main() -> None:
     """Entry point of the `pulse` command."""
     app()
-
-
-def _build(place: Home, progress: Progress, *, first: datetime, last: datetime) -> Answer:
-    from features.store import FeatureStore
-
-    from features.build import build_snapshots
-    from features.sources import onboarding_of
-
-    report = build_snapshots(place, first, last, onboarding=onboarding_of(place), progress=progress)
-    store = FeatureStore(place)
-    store.apply()
-    online = store.materialize(report.last)
-    lines = [
-        f"{report.snapshots} weekly snapshots, {report.first.date()} to {report.last.date()}: "
-        f"{report.rows['cohort']:,} account-weeks, {online:,} accounts online",
-    ]
-    return Answer(lines, {"snapshots": report.snapshots, "rows": report.rows, "online": online})
 
 
 def _serve(place: Home, *, host: str, port: int, as_of: datetime | None) -> Answer:

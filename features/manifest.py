@@ -84,7 +84,7 @@ class Dataset:
         gone = fresh | set(replacing)
         before = self.entries()
         for path, entry in additions:
-            _sync_file(path)
+            sync_file(path)
             path.rename(self.folder / _stored_name(entry))
         after = [entry for entry in before if entry.name not in gone] + [entry for _, entry in additions]
         self._write_manifest(sorted(after, key=lambda entry: entry.name))
@@ -103,6 +103,15 @@ class Dataset:
             if sha256_of(self._checked(entry)) != entry.sha256:
                 raise _not_the_one(self.folder / _stored_name(entry), "another content (SHA-256 differs)")
 
+    def sweep(self) -> None:
+        """Delete what a killed writer left: files that no manifest names. Only for a caller that writes alone."""
+        if not self.folder.is_dir():
+            return
+        kept = {MANIFEST, *(_stored_name(entry) for entry in self.entries())}
+        for path in self.folder.iterdir():
+            if path.name not in kept:
+                path.unlink()
+
     def _checked(self, entry: StoredFile) -> Path:
         path = self.folder / _stored_name(entry)
         if not path.exists():
@@ -115,9 +124,9 @@ class Dataset:
         self.folder.mkdir(parents=True, exist_ok=True)
         aside = self.folder / f".{MANIFEST}.{os.getpid()}.tmp"
         aside.write_text(json.dumps({"files": [asdict(entry) for entry in entries]}, indent=1))
-        _sync_file(aside)
+        sync_file(aside)
         aside.rename(self.folder / MANIFEST)
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
 
 
 def stored_file(path: Path, *, name: str, rows: int, facts: dict[str, str] | None = None) -> StoredFile:
@@ -148,12 +157,14 @@ def _not_the_one(path: Path, found: str) -> IntegrityError:
     )
 
 
-def _sync_file(path: Path) -> None:
+def sync_file(path: Path) -> None:
+    """Bring a file's bytes to the disk before its name is relied on."""
     with path.open("rb") as stream:
         os.fsync(stream.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

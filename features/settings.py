@@ -70,6 +70,11 @@ class Home(BaseModel):
         return self.root / "bundles"
 
     @property
+    def reports(self) -> Path:
+        """Evaluation reports (HTML) and documents (JSON), one folder per registered version."""
+        return self.root / "reports"
+
+    @property
     def state(self) -> Path:
         """Our own state (promotion log, score ledger), one SQLite file in WAL mode."""
         return self.root / "state.db"

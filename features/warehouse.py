@@ -14,12 +14,16 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from features.errors import IntegrityError, MissingStateError
+from features.errors import IntegrityError, MissingStateError, UsageError
 from features.events import ENVELOPE, TABLES, Column, Kind
 from features.manifest import Dataset
 from features.settings import Home
 
 THREADS_VARIABLE = "PULSE_THREADS"
+ROW = "_pulse_row"
+"""The column that numbers the rows of a file that comes from outside, from 1."""
+_CSV_OPTIONS = "auto_detect = false, quote = '{quote}', escape = '{quote}', nullstr = '', allow_quoted_nulls = true"
+_OUR_MISTAKES = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.SyntaxException)
 _SQL_TYPES = {
     Kind.TEXT: "VARCHAR",
     Kind.INTEGER: "BIGINT",
@@ -47,11 +51,15 @@ class Engine:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
 
-    def name(self, name: str, files: Sequence[Path]) -> None:
-        """Let SQL read the files as one table of that name; columns are matched by name, missing ones are null."""
+    def name(self, name: str, files: Sequence[Path], *, same_columns: bool = False) -> None:
+        """Let SQL read the files as one table of that name; columns are matched by name, missing ones are null.
+
+        With ``same_columns`` a file that lacks a column of the first one is refused when it is read.
+        """
         listed = ", ".join(_quoted(str(path)) for path in files)
+        union = "false" if same_columns else "true"
         self._execute(
-            f'CREATE OR REPLACE VIEW "{name}" AS SELECT * FROM read_parquet([{listed}], union_by_name = true)'
+            f'CREATE OR REPLACE VIEW "{name}" AS SELECT * FROM read_parquet([{listed}], union_by_name = {union})'
         )
 
     def name_rows(self, name: str, rows: pa.Table) -> None:
@@ -64,33 +72,102 @@ class Engine:
         """Give a query's answer a name; it is computed when read."""
         self._execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {query}')
 
-    def write(self, query: str, target: Path) -> int:
+    def name_numbered(self, name: str, file: Path) -> None:
+        """Let SQL read one Parquet file with its rows numbered from 1 in :data:`ROW`."""
+        self._execute(
+            f'CREATE OR REPLACE VIEW "{name}" AS SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS {ROW} '
+            f"FROM read_parquet([{_quoted(str(file))}], file_row_number = true)"
+        )
+
+    def unpack_text(
+        self, file: Path, columns: Sequence[str], target: Path, *, delimiter: str = ",", lines: bool = False
+    ) -> pa.Table:
+        """Write a delimited text file to Parquet, every cell as text, and return the records that are none.
+
+        With ``lines`` the file has no header and no quoting, and its one column is the whole line. The answer has a row
+        per refused record: ``line`` (from 1, the header counts), ``fault`` and ``text``.
+        """
+        named = ", ".join(f"{_quoted(column)}: 'VARCHAR'" for column in columns)
+        options = _CSV_OPTIONS.format(quote="" if lines else '"')
+        self._execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+        self.write(
+            f"SELECT * FROM read_csv({_quoted(str(file))}, columns = {{{named}}}, delim = {_quoted(delimiter)}, "
+            f"header = {not lines}, {options}, store_rejects = true)",
+            target,
+            codec="lz4",
+        )
+        return self.fetch(
+            "SELECT line, LOWER(MIN(CAST(error_type AS VARCHAR))) AS fault, MIN(csv_line) AS text "
+            "FROM reject_errors GROUP BY line ORDER BY line"
+        )
+
+    def name_function(self, name: str, parameter: str, body: str) -> None:
+        """Give an expression of one parameter a name, to be used like a function."""
+        self._execute(f"CREATE OR REPLACE TEMP MACRO {name}({parameter}) AS {body}")
+
+    def columns(self, query: str) -> dict[str, str]:
+        """Names and types (in the engine's words) of a query's answer, in order.
+
+        Raises:
+            UsageError: the query does not fit its tables, for example adds a text to a number.
+        """
+        try:
+            described = self._connection.execute(f"DESCRIBE {query}").fetchall()
+        except duckdb.BinderException as cause:
+            raise UsageError(
+                "a query does not fit its tables",
+                expected="columns that exist, of types that go together",
+                found=str(cause).splitlines()[0],
+                todo="correct the query",
+            ) from None
+        return {str(row[0]): str(row[1]) for row in described}
+
+    def write(self, query: str, target: Path, *, codec: str = "zstd") -> int:
         """Write a query's answer to one Parquet file and return its number of rows."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        statement = f"COPY ({query}) TO {_quoted(str(target))} (FORMAT parquet, COMPRESSION zstd)"
-        answer = self._execute(statement).fetchone()
-        return int(answer[0]) if answer else 0
+        return self._count(f"COPY ({query}) TO {_quoted(str(target))} (FORMAT parquet, COMPRESSION {codec})")
+
+    def write_json(self, query: str, target: Path) -> int:
+        """Write a query's answer as one JSON object per line and return their number."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return self._count(f"COPY ({query}) TO {_quoted(str(target))} (FORMAT json)")
 
     def fetch(self, query: str) -> pa.Table:
         """A query's answer as an Arrow table, for answers that fit in memory."""
-        return self._execute(query).to_arrow_table()
+        with _only_the_kind_of_a_failure():
+            return self._connection.execute(query).to_arrow_table()
 
-    def _execute(self, statement: str) -> duckdb.DuckDBPyConnection:
-        try:
-            return self._connection.execute(statement)
-        except (duckdb.IOException, duckdb.InvalidInputException) as cause:
-            # The engine's own message may hold cell values; only its kind goes out.
-            raise IntegrityError(
-                "the query engine could not read its input",
-                expected="the Parquet files that the manifest names",
-                found=type(cause).__name__,
-                todo="run `pulse status --verify` to find the damaged file",
-            ) from cause
+    def _count(self, statement: str) -> int:
+        with _only_the_kind_of_a_failure():
+            answer = self._connection.execute(statement).fetchone()
+        return int(answer[0]) if answer else 0
+
+    def _execute(self, statement: str) -> None:
+        with _only_the_kind_of_a_failure():
+            self._connection.execute(statement)
 
 
 @contextmanager
-def open_engine(*, threads: int | None = None, memory: str = "8GB", scratch: Path | None = None) -> Iterator[Engine]:
-    """A fresh engine in memory; ``scratch`` is where it may spill to disk."""
+def _only_the_kind_of_a_failure() -> Iterator[None]:
+    try:
+        yield
+    except _OUR_MISTAKES:
+        raise
+    except duckdb.Error as cause:
+        # The engine's own message may hold cell values; only its kind goes out, so the cause is cut off as well.
+        raise IntegrityError(
+            "the query engine could not read its input",
+            expected="the Parquet files that the manifest names",
+            found=type(cause).__name__,
+            todo="run `pulse status --verify` to find the damaged file",
+        ) from None
+
+
+@contextmanager
+def open_engine(
+    *, threads: int | None = None, memory: str = "8GB", scratch: Path | None = None, ordered: bool = False
+) -> Iterator[Engine]:
+    """A fresh engine in memory; ``scratch`` is where it may spill to disk; ``ordered`` keeps the order of rows."""
     settings = {"threads": str(threads or granted_threads()), "memory_limit": memory, "TimeZone": "UTC"}
     if scratch is not None:
         settings["temp_directory"] = str(scratch)
@@ -98,7 +175,7 @@ def open_engine(*, threads: int | None = None, memory: str = "8GB", scratch: Pat
     try:
         for key, value in settings.items():
             connection.execute(f"SET {key} = {_quoted(value)}")
-        connection.execute("SET preserve_insertion_order = false")
+        connection.execute(f"SET preserve_insertion_order = {ordered}")
         connection.execute("SET enable_progress_bar = false")
         yield Engine(connection)
     finally:
@@ -142,7 +219,7 @@ class Warehouse:
         Raises:
             MissingStateError: names the empty tables.
         """
-        missing = [name for name in tables if not self.dataset(name).entries()]
+        missing = [name for name in tables if not self.dataset(name).rows()]
         if missing:
             raise MissingStateError(
                 "the warehouse lacks tables that this step needs",

@@ -40,11 +40,11 @@ _REFUSED, _PASSED, _OPEN = "refused", "passed", "not judged"
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One trial of the search, as it is kept: its number, parameters and value (lower is better)."""
+    """One trial of the search, as it is kept: number, parameters and value (lower is better; None when pruned)."""
 
     number: int
     params: Mapping[str, Any]
-    value: float
+    value: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class ModelRegistry:
         self._client = MlflowClient(tracking_uri=home.mlflow_uri, registry_uri=home.mlflow_uri)
 
     def open_version(self, booster: Any, *, inputs: Sequence[str], params: Mapping[str, Any]) -> RegisteredVersion:
-        """Start a run, store the native booster with an explicit schema, and register it as a version not yet judged."""
+        """Start a run, store the native booster with an explicit schema, register it as a version not yet judged."""
         run = self._client.create_run(self._experiment(), run_name="train")
         run_id = run.info.run_id
         self._client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])
@@ -97,10 +97,10 @@ class ModelRegistry:
             )
             self._client.log_batch(
                 run.info.run_id,
-                metrics=[Metric("within_window_log_loss", trial.value, now, 0)],
+                metrics=[] if trial.value is None else [Metric("within_window_log_loss", trial.value, now, 0)],
                 params=[Param(key, str(value)) for key, value in trial.params.items()],
             )
-            self._client.set_terminated(run.info.run_id)
+            self._client.set_terminated(run.info.run_id, status="KILLED" if trial.value is None else "FINISHED")
 
     def close_version(
         self,

@@ -9,7 +9,7 @@ from features.vocabulary import Subcategory
 
 _feature = partial(Feature, subcategory=Subcategory.ENGAGEMENT)
 _NO_USAGE = "no usage source, or no contracted seats"
-_NO_BASELINE = "fewer than 6 quiet weeks seen and none in the segment"
+_NO_BASELINE = "no usage measured in the window, or no baseline yet: under 6 quiet weeks, and none in the segment"
 
 FEATURES = (
     _feature(
@@ -31,7 +31,7 @@ FEATURES = (
         style=Style.NUMBER,
         unit="difference of shares",
         window="13 weeks",
-        meaning="active_seat_ratio_w4 now minus 13 weeks ago",
+        meaning="active_seat_ratio_w4 now minus what it was 13 weeks ago, as known then",
         null="no value 13 weeks ago",
         direction=-1,
         monotone=-1,
@@ -57,8 +57,8 @@ FEATURES = (
         style=Style.LOG_RATIO,
         unit="ln(actual / expected)",
         window="26 weeks",
-        meaning="active_seat-weeks over 26 weeks against the segment's expectation for the phases and seats",
-        null="no usage in the segment yet",
+        meaning="ln((active seat-weeks + 0.5) / (what the segment's seats do in such phases x contracted seats + 0.5)) over 26 weeks",
+        null="no usage measured, or no quiet week seen in the segment yet",
         direction=-1,
         monotone=-1,
         label="Active seats over half a year",
@@ -95,7 +95,7 @@ FEATURES = (
         style=Style.LOG_RATIO,
         unit="ln(actual / expected)",
         window="4 weeks",
-        meaning="ln((core actions + 0.5) / (own baseline x phase multiplier + 0.5)) over 4 weeks",
+        meaning="ln((core actions + 0.5) / (own quiet-week baseline x phase multiplier of the segment + 0.5)), summed over 4 weeks; baseline and multiplier as known when each week began",
         null=_NO_BASELINE,
         direction=-1,
         monotone=-1,
@@ -121,7 +121,7 @@ FEATURES = (
         style=Style.NUMBER,
         unit="ln ratio per week",
         window="13 weeks",
-        meaning="least-squares slope of the weekly usage_par over 13 weeks",
+        meaning="least-squares slope of the weekly usage_par over 13 weeks, each week as known when it closed",
         null="fewer than 8 weeks with a usage_par",
         direction=-1,
         monotone=-1,

@@ -8,7 +8,7 @@ from features.catalogue_parts.feature import Feature, Style
 from features.vocabulary import Subcategory
 
 _feature = partial(Feature, subcategory=Subcategory.MARKET)
-_NO_MARKET = "no market source"
+_NO_MARKET = "no event in the market became known in 52 weeks: no market source"
 
 FEATURES = (
     _feature(
@@ -17,7 +17,7 @@ FEATURES = (
         style=Style.NUMBER,
         unit="sum of strength x share of use",
         window="26 weeks",
-        meaning="strength of competitors' feature releases for the segment, fading to 0 over 26 weeks, times the share of the account's actions in that family (1 where the release names no family)",
+        meaning="strength of competitors' feature releases for the segment and country, fading to 0 over 26 weeks, times the share of the account's actions of 26 weeks in that family (1 where the release names no family)",
         null=_NO_MARKET,
         direction=1,
         monotone=1,
@@ -56,8 +56,8 @@ FEATURES = (
         style=Style.LOG_CHANGE,
         unit="ln(ratio)",
         window="3 months of published values",
-        meaning="ln(latest published index of the segment / the value 3 periods before), as published by as_of",
-        null="fewer than 4 periods published",
+        meaning="ln(latest published index of the segment / the value 3 months before), both in their latest print by as_of",
+        null="one of the two months not published by as_of",
         direction=-1,
         label="Trend of consumption",
         sentence="What people watch of this segment changed by {actual} in 3 months; usual: {expected}.",
@@ -68,8 +68,8 @@ FEATURES = (
         style=Style.LOG_CHANGE,
         unit="ln(ratio)",
         window="12 months of published values",
-        meaning="ln(latest published index of the segment / the same period last year), as published by as_of",
-        null="fewer than 13 periods published",
+        meaning="ln(latest published index of the segment / the same month last year), both in their latest print by as_of",
+        null="one of the two months not published by as_of",
         direction=-1,
         label="Consumption against last year",
         sentence="What people watch of this segment changed by {actual} in a year; usual: {expected}.",
@@ -80,8 +80,8 @@ FEATURES = (
         style=Style.SHARE,
         unit="share a year, shrunk",
         window="52 weeks, ended 60 days before as_of",
-        meaning="accounts of the segment that gave notice in 52 weeks / account-years at risk, all as known at as_of and matured 60 days",
-        null="no matured history",
+        meaning="accounts of the segment that gave notice (and did not take it back) in 52 weeks / account-years at risk, all as known at as_of and matured 60 days, shrunk to the portfolio's rate (20 account-years)",
+        null="no matured history: the first notice on record is younger than 60 days",
         direction=1,
         label="Losses in the segment",
         sentence="The segment lost {actual} of its accounts in a year; usual: {expected}.",
@@ -92,7 +92,7 @@ FEATURES = (
         style=Style.YES_NO,
         unit="0 or 1",
         window="8 weeks",
-        meaning="1 when a strike or outage that concerns the segment was announced in 8 weeks",
+        meaning="1 when a strike or outage that concerns the segment and country was announced in 8 weeks",
         null=_NO_MARKET,
         direction=1,
         label="Strike or outage",

@@ -8,7 +8,7 @@ from features.catalogue_parts.feature import Feature, Style
 from features.vocabulary import Subcategory
 
 _feature = partial(Feature, subcategory=Subcategory.SENTIMENT)
-_NO_TICKETS = "no support source"
+_NO_TICKETS = "no ticket of the whole portfolio became known in 26 weeks: no support source"
 _NO_SURVEY = "no survey answered in the window"
 
 FEATURES = (
@@ -81,7 +81,7 @@ FEATURES = (
         style=Style.SHARE,
         unit="share of invitations",
         window="52 weeks",
-        meaning="surveys answered / invited, capped at 1",
+        meaning="surveys answered / invitations, per kind of survey not more answers than invitations",
         null="no invitation in 52 weeks",
         direction=-1,
         monotone=-1,
@@ -108,7 +108,7 @@ FEATURES = (
         unit="tickets per 100 contracted seats",
         window="13 weeks",
         meaning="tickets opened / contracted seats x 100",
-        null=_NO_TICKETS,
+        null="no support source, or no contracted seats",
         label="Support tickets",
         sentence="{actual} tickets per 100 seats in 13 weeks; accounts like this open {expected}.",
     ),
@@ -118,8 +118,8 @@ FEATURES = (
         style=Style.LOG_RATIO,
         unit="ln(actual / expected)",
         window="26 weeks",
-        meaning="ln((tickets + 1) / (seat-weeks x the segment's rate in the phases so far + 1)), 26 weeks",
-        null=_NO_TICKETS,
+        meaning="ln((tickets + 1) / (sum over 26 weeks of seats x tickets per seat-week of the segment in that phase so far + 1))",
+        null="no support source, or no contracted seats in 26 weeks",
         direction=1,
         label="Tickets against expectation",
         sentence="Tickets are {actual} against what the phases let expect; others: {expected}.",
@@ -143,7 +143,7 @@ FEATURES = (
         style=Style.SHARE,
         unit="share of solved tickets, shrunk",
         window="26 weeks",
-        meaning="solved tickets that were reopened / solved, shrunk to the portfolio's rate (4 tickets)",
+        meaning="tickets reopened / tickets solved or reopened in 26 weeks, as they stand at as_of, shrunk to the portfolio's rate (4 tickets)",
         null=_NO_TICKETS,
         direction=1,
         monotone=1,
@@ -156,8 +156,8 @@ FEATURES = (
         style=Style.HOURS,
         unit="hours",
         window="13 weeks",
-        meaning="median hours from opening to solution of tickets solved in 13 weeks",
-        null="no ticket solved in 13 weeks",
+        meaning="median hours from opening to solution of tickets solved in 13 weeks and not open again",
+        null="no ticket solved in 13 weeks, or no support source",
         direction=1,
         monotone=1,
         label="Time to a solution",
@@ -183,7 +183,7 @@ FEATURES = (
         unit="0 or 1",
         window="26 weeks",
         meaning="1 when no ticket was opened in 26 weeks while usage_par_w13 is under -0.5",
-        null=_NO_TICKETS,
+        null="no support source, or no ticket and no usage_par_w13",
         direction=1,
         monotone=1,
         label="Silent and using less",

@@ -1,40 +1,42 @@
--- What was known of each contract at each as_of, with its first start (tenure) and its seats.
--- Grain in: contracts_history, subscription_lines_history (states). Grain out: one row per contract and as_of.
+-- What was known of each contract on every Monday (as_of), with the account's first start (tenure) and its seats.
+-- Grain in: contracts_history, subscription_lines_history (states). Grain out: one row per contract and Monday.
 WITH known AS (
     SELECT
-        g.as_of,
+        g.week_start AS as_of,
         c.contract_id,
         c.account_id,
         c.start_on,
         c.end_on,
         CAST(c.term_months AS INTEGER) AS term_months,
         CAST(COALESCE(c.notice_period_days, 0) AS INTEGER) AS notice_days,
+        c.auto_renew,
         c.acv_minor,
         c.currency,
         c.discount_pct,
         c.op,
-        MIN(c.start_on) OVER (PARTITION BY g.as_of, c.account_id) AS first_start_on,
+        MIN(c.start_on) OVER (PARTITION BY g.week_start, c.account_id) AS first_start_on,
         ROW_NUMBER() OVER (
-            PARTITION BY g.as_of, c.contract_id ORDER BY c.valid_from DESC, c.available_at DESC, c.row_hash
+            PARTITION BY g.week_start, c.contract_id ORDER BY c.valid_from DESC, c.available_at DESC, c.row_hash
         ) AS recency
-    FROM as_of_grid AS g
+    FROM weeks AS g
     INNER JOIN contracts_history AS c
-        ON c.available_at <= g.as_of AND c.valid_from <= g.as_of
+        ON c.available_at <= g.week_start AND c.valid_from <= g.week_start
 ),
 
 known_lines AS (
     SELECT
-        g.as_of,
+        g.week_start AS as_of,
         l.contract_id,
         l.quantity,
         COALESCE(l.status, 'active') AS line_status,
+        COALESCE(l.usage_type, 'licensed') AS usage_type,
         l.op,
         ROW_NUMBER() OVER (
-            PARTITION BY g.as_of, l.line_id ORDER BY l.valid_from DESC, l.available_at DESC, l.row_hash
+            PARTITION BY g.week_start, l.line_id ORDER BY l.valid_from DESC, l.available_at DESC, l.row_hash
         ) AS recency
-    FROM as_of_grid AS g
+    FROM weeks AS g
     INNER JOIN subscription_lines_history AS l
-        ON l.available_at <= g.as_of AND l.valid_from <= g.as_of
+        ON l.available_at <= g.week_start AND l.valid_from <= g.week_start
 ),
 
 seats AS (
@@ -43,7 +45,8 @@ seats AS (
         contract_id,
         CAST(SUM(quantity) AS BIGINT) AS seats
     FROM known_lines
-    WHERE recency = 1 AND op = 'upsert' AND line_status <> 'ended'
+    -- Tokens and metered units are no seats.
+    WHERE recency = 1 AND op = 'upsert' AND line_status <> 'ended' AND usage_type = 'licensed'
     GROUP BY as_of, contract_id
 )
 
@@ -55,6 +58,7 @@ SELECT
     k.end_on,
     k.term_months,
     k.notice_days,
+    k.auto_renew,
     k.acv_minor,
     k.currency,
     k.discount_pct,

@@ -1,0 +1,50 @@
+"""How do new snapshots reach everybody who reads features?
+
+Builds weekly snapshots, registers the feature views, and puts the newest snapshot online.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from features.build import BuildReport, build_snapshots
+from features.progress import Progress, silent
+from features.settings import Home
+from features.sources import onboarding_of
+from features.store import FeatureStore
+from features.vocabulary import Subcategory
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What was built, and how many accounts' features went online (0 when all that is there is newer)."""
+
+    built: BuildReport
+    online: int
+
+    def lines(self) -> list[str]:
+        """The same for people."""
+        built = self.built
+        span = f"{built.first.date()} to {built.last.date()}"
+        return [
+            f"{built.snapshots} weekly snapshots, {span}: {built.rows['cohort']:,} account-weeks",
+            f"{self.online:,} accounts put online as of {built.last.date()}",
+        ]
+
+    def document(self) -> dict[str, object]:
+        """The same for programs."""
+        return {"snapshots": self.built.snapshots, "rows": self.built.rows, "online": self.online}
+
+
+def publish_snapshots(home: Home, first: datetime, last: datetime, *, progress: Progress = silent) -> Published:
+    """Build every Monday in ``[first, last]`` and put the last one online; an older one never replaces a newer one.
+
+    Raises:
+        MissingStateError: the warehouse lacks accounts or contracts, or no Monday lies in the range.
+    """
+    built = build_snapshots(home, first, last, onboarding=onboarding_of(home), progress=progress)
+    store = FeatureStore(home)
+    store.apply()
+    rows = store.materialize(built.last, progress=progress)
+    return Published(built, rows // len(Subcategory))

@@ -1,0 +1,207 @@
+"""How does the work for one table become files that only wait for their commit?
+
+In: files from outside. Out: a Parquet file of new canonical rows and a JSONL file of refused ones, both in a scratch
+folder. Nothing of the warehouse is touched here, so whatever goes wrong leaves it as it was.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import available_timezones
+
+import pyarrow as pa
+
+from features.errors import DataContractError, IntegrityError
+from features.events import TABLES, Table
+from features.manifest import StoredFile, stored_file
+from features.settings import Home
+from features.sources.contract import (
+    BLOCK,
+    RULE,
+    judge,
+    require_columns,
+    require_physical_types,
+    unknown_columns,
+)
+from features.sources.envelope import row_hash
+from features.sources.intake import Intake, Load, Rule, declared
+from features.sources.mapped import UNMAPPED, UNMAPPED_LIMIT, mapped_intake
+from features.sources.mapping_sql import name_casts
+from features.sources.plan import TableWork
+from features.sources.quarantine import Refusal, Refused, write_refused
+from features.sources.reader import physical_types, read
+from features.sources.report import TableReport
+from features.sources.sql_text import identifier
+from features.sources.totals import totals_query
+from features.sources.versions import (
+    CHECKED,
+    CONFLICT_NUMBER,
+    conflict_rule,
+    fresh_query,
+    name_twins,
+    refused_query,
+)
+from features.warehouse import Engine, Warehouse
+
+Rules = dict[tuple[int, int], Rule]
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """One table, ready for its commit."""
+
+    table: str
+    rows: Path
+    entry: StoredFile
+    refused: Refused
+    report: TableReport
+
+    @property
+    def worst(self) -> tuple[Refusal, ...]:
+        """The first few refused rows."""
+        return self.refused.first
+
+
+def stage(engine: Engine, home: Home, work: TableWork, load: Load, scratch: Path) -> Staged:
+    """Read, type, judge and complete everything that the load brings into one table.
+
+    Raises:
+        DataContractError: a file or a column breaks the contract so that nothing of the table may be taken.
+        ConfigError: the mapping asks for something that is not allowed.
+    """
+    table = TABLES[work.table]
+    _name_zones(engine)
+    name_casts(engine)
+    passing = scratch / f"{work.table}.passing"
+    passing.mkdir()
+    intakes = [_intake(engine, work, number, passing) for number in range(len(work.parts))]
+    rules, counts = _check(engine, table, intakes, load, passing)
+    twins = name_twins(engine, table, passing)
+    known = Warehouse(home).dataset(work.table).files()
+    if known:
+        engine.name("known", known)
+    rows = scratch / f"{work.table}.parquet"
+    new = engine.write(fresh_query(table, has_twins=twins > 0, has_known=bool(known)), rows)
+    engine.name_query("_pulse_refused", refused_query(has_twins=twins > 0))
+    refused = write_refused(engine, work.table, intakes, rules, scratch)
+    offered = sum(counts.values())
+    malformed = sum(intake.rows.malformed.num_rows for intake in intakes)
+    report = TableReport(
+        table=work.table,
+        files=tuple(intake.file for intake in intakes),
+        read=offered + malformed,
+        new=new,
+        known=offered + malformed - new - sum(refused.by_rule.values()),
+        quarantined=refused.by_rule,
+        set_aside=_rows_in_files(engine, intakes) - offered if _is_mapped(work) else 0,
+        unknown_columns=_unknown(work, intakes),
+    )
+    facts = {"load_id": load.load_id, "source": work.fingerprint, "read": str(report.read)}
+    entry = stored_file(rows, name=load.load_id, rows=new, facts=facts)
+    shutil.rmtree(passing)
+    return Staged(work.table, rows, entry, refused, report)
+
+
+def _name_zones(engine: Engine) -> None:
+    # Known to Python and to the engine: later steps use either.
+    spoken = set(engine.fetch("SELECT name FROM pg_timezone_names()").column("name").to_pylist())
+    engine.name_rows("zones", pa.table({"name": pa.array(sorted(spoken & available_timezones()), pa.string())}))
+
+
+def _intake(engine: Engine, work: TableWork, number: int, scratch: Path) -> Intake:
+    part, table = work.parts[number], TABLES[work.table]
+    if part.mapping is not None:
+        delimiter = part.mapping.delimiter
+        with _blaming(work.table, part.source.name):
+            rows = read(engine, part.source, f"_pulse_file_{number}", scratch, delimiter=delimiter)
+        other = None
+        if part.other is not None:
+            with _blaming(work.table, part.other.name):
+                other = read(engine, part.other, f"_pulse_other_{number}", scratch, delimiter=delimiter)
+        names = (part.source.name, work.source_system)
+        intake = mapped_intake(engine, part.mapping, rows, other, number=number, names=names)
+    else:
+        require_physical_types(table, physical_types(part.source), part.source.name)
+        with _blaming(work.table, part.source.name):
+            rows = read(engine, part.source, f"_pulse_file_{number}", scratch)
+        intake = Intake(
+            number=number,
+            file=part.source.name,
+            rows=rows,
+            relation=rows.relation,
+            types={name: kind for name, kind in rows.columns.items() if name in declared(table)},
+            source_system=work.source_system,
+            lag=table.lag,
+        )
+    require_columns(table, frozenset(intake.types), part.source.name)
+    return intake
+
+
+def _check(
+    engine: Engine, table: Table, intakes: Sequence[Intake], load: Load, scratch: Path
+) -> tuple[Rules, dict[int, int]]:
+    rules: Rules = {}
+    counts: dict[int, int] = {}
+    files = []
+    for intake in intakes:
+        judged = judge(engine, table, intake, load)
+        rules |= {(intake.number, number): rule for number, rule in enumerate(judged.rules)}
+        rules[intake.number, CONFLICT_NUMBER] = conflict_rule(table)
+        query = totals_query(table, judged.query) if intake.totals else judged.query
+        hashed = f"CASE WHEN {RULE} IS NULL THEN {row_hash(table, frozenset(intake.types))} END AS row_hash"
+        files.append(scratch / f"{table.name}.checked.{intake.number}.parquet")
+        with _blaming(table.name, intake.file):
+            counts[intake.number] = engine.write(f"SELECT *, {hashed} FROM ({query})", files[-1], codec="lz4")
+    engine.name(CHECKED, files)
+    _refuse_new_words(engine, table, intakes, rules, counts)
+    return rules, counts
+
+
+def _refuse_new_words(
+    engine: Engine, table: Table, intakes: Sequence[Intake], rules: Rules, counts: Mapping[int, int]
+) -> None:
+    if not any(rule.rule == UNMAPPED for rule in rules.values()):
+        return
+    broken = engine.fetch(f"SELECT {BLOCK} AS block, {RULE} AS rule, COUNT(*) AS rows FROM {CHECKED} GROUP BY ALL")
+    for row in broken.to_pylist():
+        rule = rules.get((row["block"], row["rule"]))
+        share = row["rows"] / max(1, counts[row["block"]])
+        if rule is not None and rule.rule == UNMAPPED and share > UNMAPPED_LIMIT:
+            raise DataContractError(
+                f"{table.name}: values of {rule.column} have no entry in the mapping",
+                expected=f"entries for all but {UNMAPPED_LIMIT:.0%} of the rows of {intakes[row['block']].file}",
+                found=f"none for {share:.1%} of them",
+                todo="add the new values to `values` of the mapping",
+            )
+
+
+def _is_mapped(work: TableWork) -> bool:
+    return work.parts[0].mapping is not None
+
+
+def _rows_in_files(engine: Engine, intakes: Sequence[Intake]) -> int:
+    each = " UNION ALL ".join(f"SELECT COUNT(*) AS rows FROM {identifier(intake.rows.relation)}" for intake in intakes)
+    return sum(engine.fetch(each).column("rows").to_pylist())
+
+
+def _unknown(work: TableWork, intakes: Sequence[Intake]) -> tuple[str, ...]:
+    if _is_mapped(work):
+        return ()
+    return unknown_columns(TABLES[work.table], [name for intake in intakes for name in intake.rows.columns])
+
+
+@contextmanager
+def _blaming(table: str, file: str) -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as cause:
+        raise DataContractError(
+            f"{file} cannot be read into {table}",
+            expected="a whole file of its format, with values that can be computed",
+            found=f"a failure in the middle ({cause.found})",
+            todo="export the file again; nothing was taken from this folder",
+        ) from None

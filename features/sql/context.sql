@@ -1,0 +1,57 @@
+-- What frames the score: timing, size, kind of account, and words for people?
+-- Grain out: one row per cohort row.
+SELECT
+    c.account_id,
+    c.as_of,
+    c.known_at,
+    CAST(DATE_DIFF('day', CAST(c.as_of AS DATE), c.decision_on) AS DOUBLE) AS days_to_decision,
+    CAST(CASE WHEN c.end_on IS NULL THEN 1 ELSE 0 END AS DOUBLE) AS is_evergreen,
+    CAST(c.tenure_days AS DOUBLE) / 7 AS tenure_weeks,
+    CAST(
+        CASE
+            WHEN c.term_months IS NOT NULL THEN c.term_months
+            WHEN c.end_on IS NULL THEN 1
+            ELSE FLOOR(DATE_DIFF('day', c.start_on, c.end_on) / 30.4375 + 0.5)
+        END AS DOUBLE
+    ) AS term_months,
+    CAST(CASE WHEN c.segment = 'studio' THEN 1 ELSE 0 END AS DOUBLE) AS segment_is_studio,
+    CAST(CASE WHEN c.segment = 'broadcaster' THEN 1 ELSE 0 END AS DOUBLE) AS segment_is_broadcaster,
+    CAST(CASE WHEN c.segment = 'agency' THEN 1 ELSE 0 END AS DOUBLE) AS segment_is_agency,
+    LN(c.seats + 1) AS seats_contracted_log,
+    CAST(COALESCE(u.usable_weeks, 0) AS DOUBLE) AS usable_weeks,
+    CAST(
+        CASE WHEN s.usage_week >= c.as_of - INTERVAL 182 DAY THEN 1 ELSE 0 END
+        + CASE WHEN s.production_week >= c.as_of - INTERVAL 182 DAY THEN 1 ELSE 0 END
+        + CASE WHEN s.invoices_week >= c.as_of - INTERVAL 182 DAY THEN 1 ELSE 0 END
+        + CASE WHEN s.tickets_week >= c.as_of - INTERVAL 182 DAY THEN 1 ELSE 0 END
+        + CASE WHEN s.surveys_week >= c.as_of - INTERVAL 182 DAY THEN 1 ELSE 0 END
+        + CASE WHEN s.campaigns_week >= c.as_of - INTERVAL 406 DAY THEN 1 ELSE 0 END AS DOUBLE
+    ) AS sources_present,
+    CAST(COALESCE(b.joined_w104, 0) AS DOUBLE) AS campaign_count_w104,
+    CAST(c.seats AS DOUBLE) AS seats_contracted,
+    CAST(c.acv_minor AS DOUBLE) / NULLIF(m.per_major, 0) AS annual_value,
+    CAST(DATE_DIFF('day', CAST(c.as_of AS DATE), c.end_on) AS DOUBLE) AS days_to_end,
+    CAST(CASE WHEN l.phases > 1 THEN 1 ELSE 0 END AS DOUBLE) AS phase_conflict,
+    COALESCE(p.phase_at_end, 'none') AS phase,
+    l.words AS campaigns_live,
+    c.cohort_status,
+    c.account_name,
+    c.segment,
+    c.country,
+    c.csm_owner_id,
+    c.currency,
+    c.contract_id,
+    CAST(c.decision_on AS VARCHAR) AS decision_on
+FROM cohort AS c
+LEFT JOIN minor_units AS m
+    ON c.currency = m.currency
+LEFT JOIN usage_windows AS u
+    ON c.account_id = u.account_id AND c.as_of = u.as_of
+LEFT JOIN source_weeks AS s
+    ON c.account_id = s.account_id AND c.as_of = s.as_of
+LEFT JOIN campaign_standing AS b
+    ON c.account_id = b.account_id AND c.as_of = b.as_of
+LEFT JOIN phase_weeks AS p
+    ON c.account_id = p.account_id AND c.as_of = p.as_of
+LEFT JOIN live_campaigns AS l
+    ON c.account_id = l.account_id AND c.as_of = l.as_of

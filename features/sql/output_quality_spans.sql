@@ -1,0 +1,141 @@
+-- What adds how much to which count of an account's output quality, at which as_ofs?
+-- Grain out: one row per contribution; amount counts in metric at every Monday in [from_on, until_on). A window of n
+-- weeks ends n + 1 weeks after the Monday at or before the event: the last snapshot that still looks back on it is n
+-- weeks on.
+WITH seen AS (
+    SELECT
+        account_id,
+        MIN(known_on) AS first_on
+    FROM (
+        SELECT
+            account_id,
+            known_on
+        FROM version_lives
+        UNION ALL
+        SELECT
+            account_id,
+            known_on
+        FROM review_lives
+    ) AS reviewed
+    GROUP BY account_id
+),
+
+seen_projects AS (
+    SELECT
+        account_id,
+        MIN(known_on) AS first_on
+    FROM project_lives
+    GROUP BY account_id
+),
+
+decisions AS (
+    SELECT
+        account_id,
+        CASE WHEN type IN ('changes_requested', 'rejected') THEN 1 ELSE 0 END AS sent_back,
+        known_on,
+        LEAST(gone_on, CAST(DATE_TRUNC('week', CAST(event_at AS DATE)) AS DATE) + 189) AS until_on
+    FROM review_lives
+    WHERE type IN ('approved', 'client_approved', 'changes_requested', 'rejected')
+),
+
+waits AS (
+    SELECT
+        account_id,
+        wait_s,
+        known_on,
+        LEAST(gone_on, CAST(DATE_TRUNC('week', CAST(event_at AS DATE)) AS DATE) + 98) AS until_on
+    FROM decision_waits
+),
+
+approvals AS (
+    SELECT
+        account_id,
+        version_no,
+        known_on,
+        LEAST(gone_on, CAST(DATE_TRUNC('week', CAST(event_at AS DATE)) AS DATE) + 189) AS until_on
+    FROM approval_lives
+),
+
+open_ones AS (
+    SELECT
+        account_id,
+        known_on,
+        -- Older than 7 days: it was opened before the week that ends at as_of.
+        GREATEST(known_on, CAST(DATE_TRUNC('week', CAST(event_at AS DATE)) AS DATE) + 14) AS overdue_on,
+        LEAST(gone_on, CAST(DATE_TRUNC('week', CAST(event_at AS DATE)) AS DATE) + 98) AS until_on
+    FROM open_revisions
+),
+
+deliveries AS (
+    SELECT
+        account_id,
+        CASE WHEN completed_on <= baseline_on THEN 1 ELSE 0 END AS on_time,
+        GREATEST(known_on, CAST(DATE_TRUNC('week', baseline_on) AS DATE) + 7) AS from_on,
+        LEAST(gone_on, CAST(DATE_TRUNC('week', baseline_on) AS DATE) + 189) AS until_on
+    FROM milestone_lives
+    WHERE kind = 'delivery' AND status_canonical <> 'waived'
+),
+
+completions AS (
+    SELECT
+        account_id,
+        DATE_DIFF('day', baseline_on, completed_on) AS slip_days,
+        GREATEST(known_on, CAST(DATE_TRUNC('week', completed_on) AS DATE) + 7) AS from_on,
+        LEAST(gone_on, CAST(DATE_TRUNC('week', completed_on) AS DATE) + 189) AS until_on
+    FROM milestone_lives
+    WHERE completed_on IS NOT NULL
+),
+
+starting AS (
+    SELECT
+        account_id,
+        GREATEST(known_on, CAST(DATE_TRUNC('week', planned_start_on - 61) AS DATE) + 7) AS from_on,
+        LEAST(gone_on, CAST(DATE_TRUNC('week', planned_start_on) AS DATE) + 7) AS until_on
+    FROM project_lives
+    WHERE status_canonical = 'planned' AND planned_start_on IS NOT NULL
+),
+
+spans AS (
+    SELECT account_id, 'reviewed' AS metric, 1 AS amount, first_on AS from_on, DATE '2999-12-30' AS until_on FROM seen
+    UNION ALL
+    SELECT account_id, 'planned' AS metric, 1 AS amount, first_on AS from_on, DATE '2999-12-30' AS until_on
+    FROM seen_projects
+    UNION ALL
+    SELECT account_id, 'decisions' AS metric, 1 AS amount, known_on AS from_on, until_on FROM decisions
+    UNION ALL
+    SELECT account_id, 'sent_back' AS metric, sent_back AS amount, known_on AS from_on, until_on FROM decisions
+    UNION ALL
+    SELECT account_id, 'waits' AS metric, 1 AS amount, known_on AS from_on, until_on FROM waits
+    UNION ALL
+    SELECT account_id, 'wait_s' AS metric, wait_s AS amount, known_on AS from_on, until_on FROM waits
+    UNION ALL
+    SELECT account_id, 'approved' AS metric, 1 AS amount, known_on AS from_on, until_on FROM approvals
+    UNION ALL
+    SELECT account_id, 'first_pass' AS metric, 1 AS amount, known_on AS from_on, until_on FROM approvals
+    WHERE version_no = 1
+    UNION ALL
+    SELECT account_id, 'versions' AS metric, version_no AS amount, known_on AS from_on, until_on FROM approvals
+    UNION ALL
+    SELECT account_id, 'open_revisions' AS metric, 1 AS amount, known_on AS from_on, until_on FROM open_ones
+    UNION ALL
+    SELECT account_id, 'overdue' AS metric, 1 AS amount, overdue_on AS from_on, until_on FROM open_ones
+    UNION ALL
+    SELECT account_id, 'due' AS metric, 1 AS amount, from_on, until_on FROM deliveries
+    UNION ALL
+    SELECT account_id, 'on_time' AS metric, on_time AS amount, from_on, until_on FROM deliveries
+    UNION ALL
+    SELECT account_id, 'completed' AS metric, 1 AS amount, from_on, until_on FROM completions
+    UNION ALL
+    SELECT account_id, 'slip_days' AS metric, slip_days AS amount, from_on, until_on FROM completions
+    UNION ALL
+    SELECT account_id, 'starting' AS metric, 1 AS amount, from_on, until_on FROM starting
+)
+
+SELECT
+    account_id,
+    metric,
+    CAST(amount AS BIGINT) AS amount,
+    from_on,
+    until_on
+FROM spans
+WHERE from_on < until_on

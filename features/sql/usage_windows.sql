@@ -1,0 +1,159 @@
+-- How much was a tool used in the last weeks, as known at each snapshot?
+-- Grain in: usage_changes, usage_user_weeks, usage_reach. Grain out: one row per account and snapshot of account_weeks.
+-- A change of week e counts in a window of W weeks at the snapshots [as_of, e + W weeks]: it is added at its start, taken
+-- off after its end, and a running sum over the snapshots gives the window. *_wN = N weeks; seat_weeks = users summed over
+-- weeks; quiet_* = only weeks without a campaign day, as believed when they closed; usage_rows > 0 once usage was known.
+WITH ends AS (
+    SELECT 0 AS weeks
+    UNION ALL
+    SELECT 1 AS weeks
+    UNION ALL
+    SELECT 4 AS weeks
+    UNION ALL
+    SELECT 8 AS weeks
+    UNION ALL
+    SELECT 13 AS weeks
+    UNION ALL
+    SELECT 26 AS weeks
+    UNION ALL
+    SELECT 52 AS weeks
+    UNION ALL
+    SELECT 56 AS weeks
+),
+
+changes AS (
+    SELECT
+        u.*,
+        w.is_quiet
+    FROM usage_changes AS u
+    INNER JOIN usage_weeks AS w
+        ON u.account_id = w.account_id AND u.week_start = w.week_start
+),
+
+summed AS (
+    SELECT
+        c.account_id,
+        -- At its end a change leaves the window; known only after its end it never enters.
+        CASE
+            WHEN e.weeks = 0 THEN c.as_of
+            ELSE GREATEST(c.as_of, c.week_start + (e.weeks + 1) * INTERVAL 7 DAY)
+        END AS as_of,
+        CAST(SUM(CASE WHEN e.weeks = 0 THEN 1 ELSE 0 END) AS BIGINT) AS usage_rows,
+        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.core_events WHEN e.weeks = 1 THEN -c.core_events ELSE 0 END) AS BIGINT)
+            AS core_w1,
+        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.core_events WHEN e.weeks = 4 THEN -c.core_events ELSE 0 END) AS BIGINT)
+            AS core_w4,
+        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.core_events WHEN e.weeks = 13 THEN -c.core_events ELSE 0 END) AS BIGINT)
+            AS core_w13,
+        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.collab_events WHEN e.weeks = 8 THEN -c.collab_events ELSE 0 END) AS BIGINT)
+            AS collab_w8,
+        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.collab_events WHEN e.weeks = 13 THEN -c.collab_events ELSE 0 END) AS BIGINT)
+            AS collab_w13,
+        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.collab_events WHEN e.weeks = 26 THEN -c.collab_events ELSE 0 END) AS BIGINT)
+            AS collab_w26,
+        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.all_events WHEN e.weeks = 13 THEN -c.all_events ELSE 0 END) AS BIGINT)
+            AS all_w13,
+        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.users WHEN e.weeks = 1 THEN -c.users ELSE 0 END) AS BIGINT)
+            AS seat_weeks_w1,
+        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.users WHEN e.weeks = 4 THEN -c.users ELSE 0 END) AS BIGINT)
+            AS seat_weeks_w4,
+        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.users WHEN e.weeks = 26 THEN -c.users ELSE 0 END) AS BIGINT)
+            AS seat_weeks_w26,
+        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.users WHEN e.weeks = 52 THEN -c.users ELSE 0 END) AS BIGINT)
+            AS seat_weeks_w52,
+        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.users WHEN e.weeks = 56 THEN -c.users ELSE 0 END) AS BIGINT)
+            AS seat_weeks_w56,
+        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.user_days WHEN e.weeks = 4 THEN -c.user_days ELSE 0 END) AS BIGINT)
+            AS user_days_w4,
+        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.sessions WHEN e.weeks = 4 THEN -c.sessions ELSE 0 END) AS BIGINT)
+            AS sessions_w4,
+        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.active_seconds WHEN e.weeks = 4 THEN -c.active_seconds ELSE 0 END) AS BIGINT)
+            AS active_seconds_w4,
+        CAST(
+            SUM(c.is_quiet * CASE WHEN e.weeks = 0 THEN c.core_events WHEN e.weeks = 52 THEN -c.core_events ELSE 0 END) AS BIGINT
+        ) AS quiet_core_w52,
+        CAST(
+            SUM(c.is_quiet * CASE WHEN e.weeks = 0 THEN c.collab_events WHEN e.weeks = 52 THEN -c.collab_events ELSE 0 END) AS BIGINT
+        ) AS quiet_collab_w52,
+        CAST(
+            SUM(c.is_quiet * CASE WHEN e.weeks = 0 THEN c.users WHEN e.weeks = 52 THEN -c.users ELSE 0 END) AS BIGINT
+        ) AS quiet_seat_weeks_w52
+    FROM changes AS c
+    CROSS JOIN ends AS e
+    GROUP BY
+        c.account_id,
+        CASE
+            WHEN e.weeks = 0 THEN c.as_of
+            ELSE GREATEST(c.as_of, c.week_start + (e.weeks + 1) * INTERVAL 7 DAY)
+        END
+),
+
+-- A maximum cannot be taken back: the day of a core action counts even when its row is revised away later.
+lasts AS (
+    SELECT
+        account_id,
+        from_as_of AS as_of,
+        MAX(last_core_on) AS last_core_on
+    FROM usage_user_weeks
+    GROUP BY account_id, from_as_of
+),
+
+used AS (
+    SELECT
+        c.account_id,
+        c.week_start,
+        MIN(c.as_of) AS as_of
+    FROM usage_changes AS c
+    INNER JOIN usage_weeks AS w
+        ON c.account_id = w.account_id AND c.week_start = w.week_start
+    WHERE c.all_events > 0 AND w.is_live = 1
+    GROUP BY c.account_id, c.week_start
+),
+
+used_weeks AS (
+    SELECT
+        account_id,
+        as_of,
+        COUNT(*) AS usable_weeks
+    FROM used
+    GROUP BY account_id, as_of
+)
+
+SELECT
+    a.account_id,
+    a.week_start,
+    a.as_of,
+    MAX(l.last_core_on) OVER known AS last_core_on,
+    CAST(SUM(COALESCE(d.usable_weeks, 0)) OVER known AS BIGINT) AS usable_weeks,
+    CAST(SUM(COALESCE(s.usage_rows, 0)) OVER known AS BIGINT) AS usage_rows,
+    CAST(SUM(COALESCE(s.core_w1, 0)) OVER known AS BIGINT) AS core_w1,
+    CAST(SUM(COALESCE(s.core_w4, 0)) OVER known AS BIGINT) AS core_w4,
+    CAST(SUM(COALESCE(s.core_w13, 0)) OVER known AS BIGINT) AS core_w13,
+    CAST(SUM(COALESCE(s.collab_w8, 0)) OVER known AS BIGINT) AS collab_w8,
+    CAST(SUM(COALESCE(s.collab_w13, 0)) OVER known AS BIGINT) AS collab_w13,
+    CAST(SUM(COALESCE(s.collab_w26, 0)) OVER known AS BIGINT) AS collab_w26,
+    CAST(SUM(COALESCE(s.all_w13, 0)) OVER known AS BIGINT) AS all_w13,
+    CAST(SUM(COALESCE(s.seat_weeks_w1, 0)) OVER known AS BIGINT) AS seat_weeks_w1,
+    CAST(SUM(COALESCE(s.seat_weeks_w4, 0)) OVER known AS BIGINT) AS seat_weeks_w4,
+    CAST(SUM(COALESCE(s.seat_weeks_w26, 0)) OVER known AS BIGINT) AS seat_weeks_w26,
+    CAST(SUM(COALESCE(s.seat_weeks_w52, 0)) OVER known AS BIGINT) AS seat_weeks_w52,
+    CAST(SUM(COALESCE(s.seat_weeks_w56, 0)) OVER known AS BIGINT) AS seat_weeks_w56,
+    CAST(SUM(COALESCE(s.user_days_w4, 0)) OVER known AS BIGINT) AS user_days_w4,
+    CAST(SUM(COALESCE(s.sessions_w4, 0)) OVER known AS BIGINT) AS sessions_w4,
+    CAST(SUM(COALESCE(s.active_seconds_w4, 0)) OVER known AS BIGINT) AS active_seconds_w4,
+    CAST(SUM(COALESCE(s.quiet_core_w52, 0)) OVER known AS BIGINT) AS quiet_core_w52,
+    CAST(SUM(COALESCE(s.quiet_collab_w52, 0)) OVER known AS BIGINT) AS quiet_collab_w52,
+    CAST(SUM(COALESCE(s.quiet_seat_weeks_w52, 0)) OVER known AS BIGINT) AS quiet_seat_weeks_w52,
+    CAST(SUM(COALESCE(r.users_w4, 0)) OVER known AS BIGINT) AS users_w4,
+    CAST(SUM(COALESCE(r.families_w13, 0)) OVER known AS BIGINT) AS families_w13,
+    CAST(SUM(COALESCE(r.shared_families_w13, 0)) OVER known AS BIGINT) AS shared_families_w13
+FROM account_weeks AS a
+LEFT JOIN summed AS s
+    ON a.account_id = s.account_id AND a.as_of = s.as_of
+LEFT JOIN usage_reach AS r
+    ON a.account_id = r.account_id AND a.as_of = r.as_of
+LEFT JOIN lasts AS l
+    ON a.account_id = l.account_id AND a.as_of = l.as_of
+LEFT JOIN used_weeks AS d
+    ON a.account_id = d.account_id AND a.as_of = d.as_of
+WINDOW known AS (PARTITION BY a.account_id ORDER BY a.as_of ROWS UNBOUNDED PRECEDING)

@@ -1,0 +1,254 @@
+"""How are features read: as they were known at past moments, and as they are now?
+
+Grain in: accounts and moments. Grain out: one row per row asked for, in order, with every feature of the catalogue in
+catalogue order (numbers float64 with NaN for null, words as text). This is the talk with Feast; importing it costs
+seconds of CPU, so a command that does not read features does not import it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+import feast
+import pandas as pd
+from feast.errors import FeatureServiceNotFoundException
+from feast.infra.registry.sql import SqlRegistryConfig
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped] # no stubs
+from sqlalchemy import URL
+
+from features.catalogue import FEATURES
+from features.definitions import AS_OF, JOIN_KEY, PROJECT, SERVICE, TTL, catalogue_schema, definitions, schema_of
+from features.errors import IntegrityError, MissingStateError, UsageError
+from features.offline_store import SnapshotOfflineStore, SnapshotOfflineStoreConfig
+from features.online_rows import no_rows, online_rows
+from features.online_store import SnapshotOnlineStoreConfig
+from features.progress import Progress, silent
+from features.registry_file import damaged_registry, require_registry, require_sound_file
+from features.settings import Home
+from features.vocabulary import Subcategory, require_utc
+
+_MOMENT = "event_timestamp"
+_NAMES = [feature.name for feature in FEATURES]
+_REGISTRY_SECONDS = 60
+"""A running service sees a new registration within a minute; asking more often only costs."""
+
+_ROWS_PER_WRITE = 5_000
+_IDS_PER_READ = 2_000
+"""Feast holds every value as an object of its own while it works; pieces keep that below some 100 MB."""
+
+_METRICS_VARIABLES = ("PROMETHEUS_MULTIPROCESS_DIR", "PROMETHEUS_MULTIPROC_DIR")
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """Feast with a registry that was checked against the catalogue."""
+
+    feast: feast.FeatureStore
+    service: feast.FeatureService
+    views: tuple[feast.FeatureView, ...]
+
+
+class FeatureStore:
+    """The features of one home. Making one touches no disk; the first read opens the registry."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+
+    def apply(self) -> None:
+        """Register the catalogue, and make the online store where it is missing. Doing it again changes nothing.
+
+        Raises:
+            IntegrityError: the registry or the online store is damaged.
+        """
+        self.home.prepare()
+        self.home.feast.mkdir(mode=0o700, exist_ok=True)
+        require_sound_file(self._registry_file)
+        feast.FeatureStore(config=self._config).apply(definitions().objects())
+        self.__dict__.pop("_opened", None)
+
+    def historical(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows (``account_id``, ``as_of``, anything else) with every feature as it was known at ``as_of``.
+
+        Same rows, same order, duplicates kept, index 0..n-1. Where no snapshot of the last 8 days was known then, every
+        feature is null.
+
+        Raises:
+            MissingStateError: nothing is registered or built.
+            UsageError: a column is missing, has a feature's name, or ``as_of`` has no zone.
+            IntegrityError: the answer does not have the rows of the question, or a snapshot file is damaged.
+        """
+        _require_columns(rows)
+        opened = self._opened
+        asked = rows.reset_index(drop=True)
+        answer: pd.DataFrame = opened.feast.get_historical_features(
+            entity_df=pd.DataFrame({JOIN_KEY: asked[JOIN_KEY], _MOMENT: asked[AS_OF]}),
+            features=opened.service,
+            filter_by_created_timestamp=True,
+        ).to_df()
+        if len(answer) != len(asked) or not answer[JOIN_KEY].equals(asked[JOIN_KEY].astype(answer[JOIN_KEY].dtype)):
+            raise IntegrityError(
+                "the historical read does not have the rows that were asked for",
+                expected=f"{len(asked)} rows in their order",
+                found=f"{len(answer)} rows",
+                todo="please report this: it is a defect",
+            )
+        return pd.concat([asked, answer[_NAMES]], axis=1)
+
+    def materialize(self, as_of: datetime, *, progress: Progress = silent) -> int:
+        """Bring the latest snapshots known at ``as_of`` online and return the rows written (one per account and view).
+
+        Looks back 8 days from ``as_of``, never only to the last run, so late rows are taken; nothing later than
+        ``as_of`` gets in. A stored newer snapshot stays. All views change in one transaction. Feast's own
+        ``materialize`` is not used: it commits view by view, and marks each view unreadable while it works.
+
+        Raises:
+            MissingStateError: nothing is registered, or no snapshot lies in the window.
+            IntegrityError: the views do not hold the same accounts and dates (a build stopped half-way).
+        """
+        opened, until = self._opened, require_utc(as_of)
+        latest = {view.name: self._latest(view, until) for view in opened.views}
+        _require_same_rows(latest, until)
+        provider = opened.feast.provider
+        with provider.online_store.session(self._config, writing=True) as connection:
+            before = connection.total_changes
+            for done, view in enumerate(opened.views, start=1):
+                rows = latest.pop(view.name)
+                for start in range(0, len(rows), _ROWS_PER_WRITE):
+                    provider.ingest_df(view, rows.iloc[start : start + _ROWS_PER_WRITE])
+                progress("bring features online", done, len(opened.views))
+            return int(connection.total_changes - before)
+
+    def online(self, account_ids: Sequence[str]) -> pd.DataFrame:
+        """What is online: one row per id, in order, with ``account_id``, ``found``, ``as_of`` and every feature.
+
+        ``as_of`` says how old the row is; judging that is the caller's business, for an account that left the cohort
+        keeps its last row. An unknown account has ``found`` false, no ``as_of`` and null features.
+
+        Raises:
+            MissingStateError: nothing is registered, or nothing at all is online.
+            IntegrityError: the views of an account are of different dates, or a file is damaged.
+        """
+        opened = self._opened
+        unique = list(dict.fromkeys(account_ids))
+        online_store = opened.feast.provider.online_store
+        with online_store.session(self._config):
+            online_store.require_rows(self._config)
+            pieces = [
+                _read_online(opened, unique[start : start + _IDS_PER_READ])
+                for start in range(0, max(1, len(unique)), _IDS_PER_READ)
+            ]
+        place = {account: number for number, account in enumerate(unique)}
+        rows = pd.concat(pieces, ignore_index=True) if len(pieces) > 1 else pieces[0]
+        return rows.take([place[account] for account in account_ids]).reset_index(drop=True)
+
+    @property
+    def _registry_file(self) -> Path:
+        return self.home.feast / "registry.db"
+
+    @cached_property
+    def _config(self) -> feast.RepoConfig:
+        registry = URL.create("sqlite", database=str(self._registry_file.absolute()))
+        return feast.RepoConfig(
+            project=PROJECT,
+            provider="local",
+            registry=SqlRegistryConfig(path=registry.render_as_string(), cache_ttl_seconds=_REGISTRY_SECONDS),
+            offline_store=SnapshotOfflineStoreConfig(),
+            online_store=SnapshotOnlineStoreConfig(path=self.home.feast / "online.db"),
+            entity_key_serialization_version=3,
+            repo_path=self.home.root,
+        )
+
+    @cached_property
+    def _opened(self) -> _Opened:
+        require_registry(self._registry_file)
+        store = feast.FeatureStore(config=self._config)
+        try:
+            service = store.get_feature_service(SERVICE)
+            views = {view.name: view for view in store.list_feature_views()}
+        except DecodeError as cause:
+            raise damaged_registry(self._registry_file, "a definition that cannot be read") from cause
+        except FeatureServiceNotFoundException as cause:
+            raise MissingStateError(
+                "the feature registry has no features",
+                expected=f"the feature service {SERVICE} in {self._registry_file}",
+                found="none",
+                todo="run `pulse build`",
+            ) from cause
+        if schema_of(views.values()) != catalogue_schema():
+            raise IntegrityError(
+                "the registered features are not those of the catalogue",
+                expected=f"the {len(_NAMES)} features of this version in {self._registry_file}",
+                found="other names or types",
+                todo="run `pulse build`",
+            )
+        return _Opened(feast=store, service=service, views=tuple(views[part] for part in Subcategory))
+
+    def _latest(self, view: feast.FeatureView, until: datetime) -> pd.DataFrame:
+        source = view.batch_source
+        rows: pd.DataFrame = SnapshotOfflineStore.pull_latest_from_table_or_query(
+            self._config,
+            source,
+            join_key_columns=view.join_keys,
+            feature_name_columns=[field.name for field in view.features],
+            timestamp_field=source.timestamp_field,
+            created_timestamp_column=source.created_timestamp_column,
+            start_date=until - TTL,
+            end_date=until,
+        ).to_df()
+        return rows
+
+
+def _read_online(opened: _Opened, ids: Sequence[str]) -> pd.DataFrame:
+    if not ids:
+        return no_rows()
+    response = opened.feast.get_online_features(features=opened.service, entity_rows={JOIN_KEY: list(ids)})
+    return online_rows(ids, response.proto)
+
+
+def _require_columns(rows: pd.DataFrame) -> None:
+    missing = [name for name in (JOIN_KEY, AS_OF) if name not in rows.columns]
+    taken = [name for name in rows.columns if name in _NAMES]
+    naive = not missing and not isinstance(rows[AS_OF].dtype, pd.DatetimeTZDtype)
+    if missing or taken or naive:
+        raise UsageError(
+            "these rows cannot be given features",
+            expected=f"{JOIN_KEY}, {AS_OF} with a zone, and no column with a feature's name",
+            found=f"missing: {missing}; taken: {taken}; {AS_OF} without a zone: {naive}",
+            todo="build the rows from read_cohort",
+        )
+
+
+def _require_same_rows(latest: dict[str, pd.DataFrame], until: datetime) -> None:
+    keys = {name: rows[[JOIN_KEY, AS_OF]] for name, rows in latest.items()}
+    first = next(iter(keys.values()))
+    if first.empty and all(rows.empty for rows in keys.values()):
+        raise MissingStateError(
+            "no snapshot lies in the window to bring online",
+            expected=f"a snapshot in the {TTL.days} days up to {until.isoformat()}",
+            found="none",
+            todo="run `pulse build` up to this date",
+        )
+    different = [name for name, rows in keys.items() if not rows.equals(first)]
+    if different:
+        raise IntegrityError(
+            "the snapshots of the views do not belong together",
+            expected="the same accounts and dates in every view",
+            found=f"others in {', '.join(different)}",
+            todo="run `pulse build` again: one stopped half-way",
+        )
+
+
+def _forget_metrics_folder() -> None:
+    # Importing Feast points every Prometheus metric of the process, and of its children, at a folder that Feast makes
+    # for itself; a folder that the service has chosen is left alone.
+    for name in _METRICS_VARIABLES:
+        if Path(os.environ.get(name, "")).name.startswith("feast_metrics_"):
+            del os.environ[name]
+
+
+_forget_metrics_folder()

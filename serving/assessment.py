@@ -1,0 +1,203 @@
+"""What do we say about one account at one ``as_of``, and what was it said from?
+
+Grain in: one row of features per account and the model. Grain out: one :class:`Assessment` per row, in order. Pure: the
+same features and model give the same assessment, whoever asks (batch, endpoint, a later audit).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from features.catalogue import FEATURES, feature_list_hash
+from features.errors import IntegrityError
+from features.vocabulary import HORIZONS_DAYS, Band, Phase, Subcategory
+from serving.explain import Explanation, explain
+
+if TYPE_CHECKING:
+    from training.model import Bundle
+
+NUMBERS: tuple[str, ...] = tuple(feature.name for feature in FEATURES if not feature.is_text)
+WORDS: tuple[str, ...] = tuple(feature.name for feature in FEATURES if feature.is_text)
+FEATURE_NAMES: tuple[str, ...] = NUMBERS + WORDS
+HEADLINE_HORIZON = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One score. Health: 0 to 100, 100 = healthy; risks: probability to leave within the horizon in days."""
+
+    risk: Mapping[int, float]
+    health: float
+    band: Band
+    grade: str
+    phase: Phase
+    base_points: float
+    points: Mapping[Subcategory, float]
+    clip_adjust: float
+    shrink_adjust: float
+    model_version: str
+
+    def columns(self) -> dict[str, Any]:
+        """The score under the names of the model's score columns, in their order (account and as_of apart)."""
+        return {
+            **{f"risk_{days}": risk for days, risk in self.risk.items()},
+            "health": self.health,
+            "band": str(self.band),
+            "grade": self.grade,
+            "phase": str(self.phase),
+            "base_points": self.base_points,
+            **{f"points_{part}": points for part, points in self.points.items()},
+            "clip_adjust": self.clip_adjust,
+            "shrink_adjust": self.shrink_adjust,
+            "model_version": self.model_version,
+        }
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Score:
+        """The score that stands in a row with those names."""
+        return cls(
+            risk={days: float(row[f"risk_{days}"]) for days in HORIZONS_DAYS},
+            health=float(row["health"]),
+            band=Band(row["band"]),
+            grade=str(row["grade"]),
+            phase=Phase(row["phase"]),
+            base_points=float(row["base_points"]),
+            points={part: float(row[f"points_{part}"]) for part in Subcategory},
+            clip_adjust=float(row["clip_adjust"]),
+            shrink_adjust=float(row["shrink_adjust"]),
+            model_version=str(row["model_version"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a page shows beside a score, as known at ``as_of``; ``annual_value`` is in major units of ``currency``."""
+
+    account_name: str | None
+    segment: str | None
+    csm_owner_id: str | None
+    annual_value: float | None
+    currency: str | None
+    cohort_status: str | None
+    decision_on: date | None
+    campaigns_live: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFeatures:
+    """Every catalogue feature of one row, packed so that the score can be derived from it again, bit for bit."""
+
+    packed: bytes
+    digest: str
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> KnownFeatures:
+        """Pack a row: numbers as little-endian doubles in catalogue order (NaN = null), then the words as JSON."""
+        numbers = np.array([row[name] for name in NUMBERS], dtype="<f8")
+        numbers[np.isnan(numbers)] = np.nan  # one bit pattern for null, whatever store it came from
+        words = json.dumps([_word(row[name]) for name in WORDS], ensure_ascii=False)
+        plain = numbers.tobytes() + words.encode()
+        digest = hashlib.sha256(feature_list_hash(FEATURE_NAMES).encode() + plain).hexdigest()
+        return cls(packed=zlib.compress(plain), digest=digest)
+
+    def frame(self, account_id: str, as_of: datetime, names: Sequence[Sequence[str]]) -> pd.DataFrame:
+        """One row as the model takes it. ``names`` are the (numbers, words) that were packed."""
+        plain = zlib.decompress(self.packed)
+        wide = 8 * len(names[0])
+        numbers = np.frombuffer(plain[:wide], dtype="<f8")
+        words = json.loads(plain[wide:].decode())
+        row = {"account_id": account_id, "as_of": pd.Timestamp(as_of)}
+        return pd.DataFrame([row | dict(zip(names[0], numbers, strict=True)) | dict(zip(names[1], words, strict=True))])
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """Everything said about one account at one ``as_of`` (UTC)."""
+
+    account_id: str
+    as_of: datetime
+    score: Score
+    explanation: Explanation
+    facts: Facts
+    known: KnownFeatures
+
+    @property
+    def value_at_risk(self) -> float:
+        """Risk at 90 days times the annual value, in the account's currency; 0 where no value is known."""
+        return self.score.risk[HEADLINE_HORIZON] * (self.facts.annual_value or 0.0)
+
+
+def assess(features: pd.DataFrame, bundle: Bundle) -> list[Assessment]:
+    """One assessment per row of ``features`` (account_id, as_of, every catalogue feature), in order.
+
+    Raises:
+        IntegrityError: the model gave a score that is not a number, or not one row per account.
+    """
+    if features.empty:
+        return []
+    scores = bundle.score(features)
+    _require_whole(features, scores)
+    points, expected = bundle.feature_points(features), bundle.expected(features)
+    rows = zip(_records(features), _records(scores), _records(points), _records(expected), strict=True)
+    return [_assessment(*row) for row in rows]
+
+
+def _assessment(
+    row: Mapping[str, Any], scored: Mapping[str, Any], points: Mapping[str, Any], expected: Mapping[str, Any]
+) -> Assessment:
+    score = Score.of(scored)
+    return Assessment(
+        account_id=str(row["account_id"]),
+        as_of=pd.Timestamp(row["as_of"]).to_pydatetime().astimezone(UTC),
+        score=score,
+        explanation=explain(row, points, expected, score.points),
+        facts=_facts(row),
+        known=KnownFeatures.of(row),
+    )
+
+
+def _facts(row: Mapping[str, Any]) -> Facts:
+    decision_on = _word(row["decision_on"])
+    value = float(row["annual_value"])
+    return Facts(
+        account_name=_word(row["account_name"]),
+        segment=_word(row["segment"]),
+        csm_owner_id=_word(row["csm_owner_id"]),
+        annual_value=None if math.isnan(value) else value,
+        currency=_word(row["currency"]),
+        cohort_status=_word(row["cohort_status"]),
+        decision_on=date.fromisoformat(decision_on) if decision_on else None,
+        campaigns_live=_word(row["campaigns_live"]),
+    )
+
+
+def _word(value: Any) -> str | None:
+    return None if value is None or value != value else str(value)  # noqa: PLR0124  NaN is the only value unlike itself
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    # Six times faster than to_dict("records") for one row of a hundred columns, the shape of a single question.
+    names = [str(name) for name in frame.columns]
+    return [dict(zip(names, row, strict=True)) for row in frame.to_numpy(dtype=object).tolist()]
+
+
+def _require_whole(features: pd.DataFrame, scores: pd.DataFrame) -> None:
+    numbers = scores.select_dtypes("number").to_numpy(dtype="float64")
+    broken = int((~np.isfinite(numbers)).any(axis=1).sum())
+    if broken or list(scores["account_id"]) != list(features["account_id"]):
+        raise IntegrityError(
+            "the model gave scores that cannot be served",
+            expected=f"{len(features)} rows of finite numbers, in the order asked",
+            found=f"{len(scores)} rows, {broken} of them with a value that is not a number",
+            todo="roll back to the version before with `pulse rollback`",
+        )

@@ -1,0 +1,82 @@
+"""What do the routes and pages of the service stand on?
+
+One object, made once per process: the live model, the ledger, the moment to judge by. Routes get it with
+``context_of``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from features.errors import ServiceUnavailable
+from serving.clock import Clock, judging_clock, real_clock
+from serving.ledger import Channel, Ledger
+from serving.live import LiveModel, Opener
+from serving.metrics import ServiceMetrics
+from serving.request_log import Tell
+from serving.scorer import ScoredAccount, Scorer
+from serving.settings import ServiceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceContext:
+    """What one process works with. ``judged_at`` tells the moment freshness is judged by, ``clock`` the real time."""
+
+    settings: ServiceSettings
+    live: LiveModel
+    ledger: Ledger
+    metrics: ServiceMetrics
+    tell: Tell
+    clock: Clock
+    judged_at: Clock
+
+    @classmethod
+    def of(
+        cls, settings: ServiceSettings, *, tell: Tell, clock: Clock = real_clock, opener: Opener | None = None
+    ) -> ServiceContext:
+        """The context of a process; touches no disk. ``opener`` is how a version becomes live, by default with proof."""
+        live, metrics = LiveModel(settings.home, opener=opener, tell=tell), ServiceMetrics()
+        metrics.watch_readiness(lambda: live.ready)
+        return cls(
+            settings=settings,
+            live=live,
+            ledger=Ledger(settings.home),
+            metrics=metrics,
+            tell=tell,
+            clock=clock,
+            judged_at=judging_clock(settings.as_of, clock),
+        )
+
+    def record(self, scorer: Scorer, answers: list[ScoredAccount]) -> bool:
+        """Append what is being told to the ledger.
+
+        False when the ledger cannot be written: the answer says so, and scoring goes on.
+        """
+        for answer in answers:
+            self.metrics.account(answer.status)
+        told = [answer.assessment for answer in answers if answer.assessment is not None]
+        try:
+            for as_of in sorted({one.as_of for one in told}):
+                self.ledger.append(
+                    [one for one in told if one.as_of == as_of],
+                    channel=Channel.API,
+                    scored_at=self.clock(),
+                    data_watermark=scorer.watermarks.at(as_of),
+                )
+        except ServiceUnavailable as trouble:
+            self.tell("ledger not written", trouble.facts())
+            return False
+        return True
+
+    def close(self) -> None:
+        """End what runs and give files back."""
+        self.live.close()
+        self.ledger.close()
+
+
+def context_of(request: Request) -> ServiceContext:
+    """The context of the service that got this request (a FastAPI dependency)."""
+    context: ServiceContext = request.app.state.context
+    return context

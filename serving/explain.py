@@ -1,0 +1,158 @@
+"""Why is this account's health what it is, in words a customer-success manager can check?
+
+Grain in: one account at one ``as_of``: its features, the points of each feature on the health scale, and what accounts
+of the same phase and segment usually show. Grain out: one :class:`Explanation`. Pure.
+
+A reason says what was seen, what is usual, and that it lowers or raises the *estimate*; it never says "causes". One
+whose words would contradict its effect (a value better than usual that lowers the estimate, because points are counted
+against the whole reference portfolio) or that shows no difference is left to the sum of its subcategory.
+So is timing: health is told as if the decision fell today, so the day it really falls on is no reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from features.catalogue import FEATURES, Feature, Use, feature_named
+from features.vocabulary import Subcategory
+from serving.wording import NOT_KNOWN, signed_points, written
+
+HEALTH_SCALE = "0 to 100; 100 = healthy. Twelve points less stand for double the odds of leaving at a decision today."
+REASONS_SHOWN = 3
+"""A manager can act on three; more is a list nobody reads."""
+
+LEAST_POINTS = 0.05
+"""Smaller points would be written as 0.0 and explain nothing."""
+
+_STEPS = ((12.0, "strongly"), (4.0, "clearly"), (1.0, "slightly"))
+"""Twelve points double (or halve) the odds of leaving; four change them by a quarter; under one nobody would notice."""
+
+TITLES: dict[Subcategory, str] = {
+    Subcategory.ENGAGEMENT: "Engagement",
+    Subcategory.CAMPAIGN: "Campaigns",
+    Subcategory.OUTPUT_QUALITY: "Output and quality",
+    Subcategory.FINANCIAL: "Money",
+    Subcategory.SENTIMENT: "Mood and support",
+    Subcategory.MARKET: "Market",
+    Subcategory.CONTEXT: "Context",
+}
+
+
+class Effect(StrEnum):
+    """What a reason does to the estimate of health."""
+
+    LOWERS = "lowers"
+    RAISES = "raises"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One feature that moves the estimate. ``points`` are on the health scale (negative = lowers)."""
+
+    feature: str
+    subcategory: Subcategory
+    label: str
+    sentence: str
+    actual: str
+    expected: str
+    points: float
+    effect: Effect
+
+
+@dataclass(frozen=True, slots=True)
+class SubcategoryPart:
+    """What one subcategory adds to the health score; ``gaps`` are the labels of features without a value."""
+
+    subcategory: Subcategory
+    title: str
+    points: float
+    words: str
+    gaps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The strongest reasons in both directions and every subcategory's part; strongest first."""
+
+    lowers: tuple[Reason, ...]
+    raises: tuple[Reason, ...]
+    subcategories: tuple[SubcategoryPart, ...]
+
+
+def explain(
+    features: Mapping[str, Any],
+    points: Mapping[str, float],
+    expected: Mapping[str, float],
+    subcategory_points: Mapping[Subcategory, float],
+) -> Explanation:
+    """Explain one account.
+
+    ``features`` has every catalogue feature, ``points`` and ``expected`` every model feature; ``subcategory_points``
+    are the scored ``points_*``, which stay the truth where single reasons are left out.
+    """
+    reasons = [reason for name in points if (reason := _reason(name, features, points, expected)) is not None]
+    return Explanation(
+        lowers=_strongest(reasons, Effect.LOWERS),
+        raises=_strongest(reasons, Effect.RAISES),
+        subcategories=tuple(_part(part, subcategory_points[part], features) for part in Subcategory),
+    )
+
+
+def strength(points: float) -> str:
+    """The points of a subcategory in words, for example "clearly lowers the estimate"."""
+    effect = Effect.LOWERS if points < 0 else Effect.RAISES
+    for least, word in _STEPS:
+        if abs(points) >= least:
+            return f"{word} {effect} the estimate"
+    return "hardly moves the estimate"
+
+
+def _reason(
+    name: str, features: Mapping[str, Any], points: Mapping[str, float], expected: Mapping[str, float]
+) -> Reason | None:
+    feature, amount = feature_named(name), float(points[name])
+    if feature.use is not Use.MODEL or abs(amount) < LEAST_POINTS:
+        return None
+    actual, usual = features[name], expected.get(name)
+    actual_text, usual_text = written(actual, feature.style), written(usual, feature.style)
+    if NOT_KNOWN in (actual_text, usual_text) or actual_text == usual_text:
+        return None
+    effect = Effect.LOWERS if amount < 0 else Effect.RAISES
+    if _contradicts(feature, float(actual), float(usual or 0.0), effect):
+        return None
+    told = feature.sentence.format(actual=actual_text, expected=usual_text)
+    return Reason(
+        feature=name,
+        subcategory=feature.subcategory,
+        label=feature.label,
+        sentence=f"{told} This {effect} the estimate by {signed_points(abs(amount)).lstrip('+')} points.",
+        actual=actual_text,
+        expected=usual_text,
+        points=amount,
+        effect=effect,
+    )
+
+
+def _contradicts(feature: Feature, actual: float, usual: float, effect: Effect) -> bool:
+    if feature.direction == 0:
+        return False
+    worse = (actual - usual) * feature.direction > 0
+    return worse is not (effect is Effect.LOWERS)
+
+
+def _strongest(reasons: Iterable[Reason], effect: Effect) -> tuple[Reason, ...]:
+    # Equal points are ordered by name, so the same score always gives the same words.
+    ranked = sorted(
+        (reason for reason in reasons if reason.effect is effect), key=lambda r: (-abs(r.points), r.feature)
+    )
+    return tuple(ranked[:REASONS_SHOWN])
+
+
+def _part(part: Subcategory, points: float, features: Mapping[str, Any]) -> SubcategoryPart:
+    used = [feature for feature in FEATURES if feature.subcategory is part and feature.use is Use.MODEL]
+    gaps = tuple(feature.label for feature in used if written(features[feature.name], feature.style) == NOT_KNOWN)
+    words = "no basis: nothing is known here" if used and len(gaps) == len(used) else strength(points)
+    return SubcategoryPart(subcategory=part, title=TITLES[part], points=points, words=words, gaps=gaps)

@@ -1,0 +1,152 @@
+"""How does a score lie in the ledger?
+
+Three tables in the state database. ``score_ledger`` is lean, so that a portfolio is read fast;
+``score_ledger_details`` holds what only one account's page needs; ``score_ledger_features`` names the features that
+were packed, once per catalogue. A row can be added, never changed or deleted: triggers refuse it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from features.catalogue import feature_list_hash
+from features.vocabulary import HORIZONS_DAYS, Subcategory
+from serving.assessment import FEATURE_NAMES, NUMBERS, WORDS, Assessment, Facts
+from serving.explain import Effect, Explanation, Reason, SubcategoryPart
+
+METADATA = sa.MetaData()
+CATALOGUE_HASH = feature_list_hash(FEATURE_NAMES)
+
+SCORES = sa.Table(
+    "score_ledger",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("account_id", sa.String, nullable=False),
+    sa.Column("as_of", sa.String, nullable=False),
+    *(sa.Column(f"risk_{days}", sa.Double, nullable=False) for days in HORIZONS_DAYS),
+    sa.Column("health", sa.Double, nullable=False),
+    sa.Column("band", sa.String, nullable=False),
+    sa.Column("grade", sa.String, nullable=False),
+    sa.Column("phase", sa.String, nullable=False),
+    sa.Column("base_points", sa.Double, nullable=False),
+    *(sa.Column(f"points_{part}", sa.Double, nullable=False) for part in Subcategory),
+    sa.Column("clip_adjust", sa.Double, nullable=False),
+    sa.Column("shrink_adjust", sa.Double, nullable=False),
+    sa.Column("model_version", sa.String, nullable=False),
+    sa.Column("features_hash", sa.String, nullable=False),
+    sa.Column("account_name", sa.String),
+    sa.Column("segment", sa.String),
+    sa.Column("csm_owner_id", sa.String),
+    sa.Column("annual_value", sa.Double),
+    sa.Column("currency", sa.String),
+    sa.Column("cohort_status", sa.String),
+    sa.Column("decision_on", sa.String),
+    sa.Column("campaigns_live", sa.String),
+    sa.Column("value_at_risk", sa.Double, nullable=False),
+    sa.Column("data_watermark", sa.String),
+    sa.Column("channel", sa.String, nullable=False),
+    sa.Column("scored_at", sa.String, nullable=False),
+    sa.UniqueConstraint("account_id", "as_of", "model_version", "features_hash"),
+    sa.Index("score_ledger_by_as_of", "as_of", "account_id", "id"),
+    sa.Index("score_ledger_by_channel", "channel", "as_of"),
+)
+DETAILS = sa.Table(
+    "score_ledger_details",
+    METADATA,
+    sa.Column("entry_id", sa.ForeignKey("score_ledger.id"), primary_key=True),
+    sa.Column("explanation", sa.String, nullable=False),
+    sa.Column("catalogue_hash", sa.ForeignKey("score_ledger_features.catalogue_hash"), nullable=False),
+    sa.Column("features", sa.LargeBinary, nullable=False),
+)
+FEATURE_LISTS = sa.Table(
+    "score_ledger_features",
+    METADATA,
+    sa.Column("catalogue_hash", sa.String, primary_key=True),
+    sa.Column("names", sa.String, nullable=False),
+)
+_FORBID = """
+CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb} ON {table}
+BEGIN SELECT RAISE(ABORT, 'the score ledger is append-only'); END
+"""
+
+
+def make_tables(engine: sa.Engine) -> None:
+    """Make what is missing: tables, indices, and the triggers that keep the ledger append-only."""
+    METADATA.create_all(engine)
+    names = json.dumps([list(NUMBERS), list(WORDS)])
+    with engine.begin() as connection:
+        for table in METADATA.tables:
+            for verb in ("UPDATE", "DELETE"):
+                connection.execute(sa.text(_FORBID.format(table=table, verb=verb)))
+        connection.execute(
+            sa.insert(FEATURE_LISTS).prefix_with("OR IGNORE").values(catalogue_hash=CATALOGUE_HASH, names=names)
+        )
+
+
+def score_row(
+    assessment: Assessment, *, channel: str, scored_at: datetime, data_watermark: datetime | None
+) -> dict[str, Any]:
+    """The row of ``score_ledger`` for an assessment."""
+    score, facts = assessment.score, assessment.facts
+    return {
+        "account_id": assessment.account_id,
+        "as_of": moment_text(assessment.as_of),
+        **score.columns(),
+        "features_hash": assessment.known.digest,
+        **asdict(facts),
+        "decision_on": facts.decision_on.isoformat() if facts.decision_on else None,
+        "value_at_risk": assessment.value_at_risk,
+        "data_watermark": moment_text(data_watermark) if data_watermark else None,
+        "channel": channel,
+        "scored_at": moment_text(scored_at),
+    }
+
+
+def facts_of(row: Mapping[str, Any]) -> Facts:
+    """The facts that a row holds."""
+    return Facts(
+        account_name=row["account_name"],
+        segment=row["segment"],
+        csm_owner_id=row["csm_owner_id"],
+        annual_value=row["annual_value"],
+        currency=row["currency"],
+        cohort_status=row["cohort_status"],
+        decision_on=date.fromisoformat(row["decision_on"]) if row["decision_on"] else None,
+        campaigns_live=row["campaigns_live"],
+    )
+
+
+def explanation_text(explanation: Explanation) -> str:
+    """The explanation as JSON, the words included: what was told stays told when the catalogue's words change."""
+    return json.dumps(asdict(explanation), ensure_ascii=False, separators=(",", ":"))
+
+
+def explanation_of(text: str) -> Explanation:
+    """The explanation that was stored."""
+    document = json.loads(text)
+    return Explanation(
+        lowers=tuple(_reason(reason) for reason in document["lowers"]),
+        raises=tuple(_reason(reason) for reason in document["raises"]),
+        subcategories=tuple(_part(part) for part in document["subcategories"]),
+    )
+
+
+def moment_text(moment: datetime) -> str:
+    """A moment as text that sorts by time."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _reason(document: dict[str, Any]) -> Reason:
+    kind = {"subcategory": Subcategory(document["subcategory"]), "effect": Effect(document["effect"])}
+    return Reason(**(document | kind))
+
+
+def _part(document: dict[str, Any]) -> SubcategoryPart:
+    kind = {"subcategory": Subcategory(document["subcategory"]), "gaps": tuple(document["gaps"])}
+    return SubcategoryPart(**(document | kind))

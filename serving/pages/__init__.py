@@ -1,0 +1,1 @@
+"""What does a customer-success manager read? Pages made from the score ledger, never from a model."""

@@ -1,0 +1,141 @@
+"""How does the service say no? One format for every 4xx and 5xx: ``application/problem+json`` (RFC 9457).
+
+A problem names its kind, never what was sent: no value of the request is echoed, and a defect of ours shows no trace.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from features.errors import (
+    IntegrityError,
+    MissingStateError,
+    PulseError,
+    ServiceUnavailable,
+    UnknownAccount,
+    UsageError,
+)
+
+MEDIA_TYPE = "application/problem+json"
+_TYPE = "urn:campaign-pulse:problem:"
+_REQUEST = "urn:campaign-pulse:request:"
+
+_SLUGS: dict[int, str] = {
+    400: "bad-request",
+    404: "not-found",
+    405: "method-not-allowed",
+    408: "body-too-slow",
+    413: "body-too-large",
+    415: "not-json",
+    422: "invalid-input",
+    429: "too-many-requests",
+    500: "defect",
+    503: "not-ready",
+    504: "too-slow",
+}
+_DETAILS: dict[int, str] = {
+    400: "The request cannot be understood.",
+    404: "There is nothing under this address.",
+    405: "This address does not take that method; the Allow header lists what it takes.",
+    408: "The body did not arrive in time.",
+    413: "The body is larger than this service takes.",
+    415: "A body must be JSON, sent as application/json.",
+    422: "The input does not fit the description of this operation; errors lists each place and rule.",
+    429: "The service is working at its limit. Try again in a moment.",
+    500: "The service met a defect of its own. Its log holds this request id.",
+    503: "No model can answer now. Try again in a moment.",
+    504: "The answer took too long. Ask for fewer accounts at once.",
+}
+_KINDS: tuple[tuple[type[PulseError], int], ...] = (
+    (UsageError, 400),
+    (UnknownAccount, 404),
+    (ServiceUnavailable, 503),
+    (MissingStateError, 503),
+    (IntegrityError, 503),
+)
+RETRY_AFTER_SECONDS = {429: 1, 503: 5}
+"""When to come back: a slot is free within a second; a model is loaded, or the store answers, within some seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One rule that the input breaks: the place in it, the rule's name, and what the rule wants."""
+
+    field: str
+    rule: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One refusal. ``errors`` is there for invalid input only."""
+
+    status: int
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+
+    @classmethod
+    def of(cls, status: int, detail: str | None = None) -> Problem:
+        """The problem of a status, in its standard words unless others are given."""
+        return cls(status=status, detail=detail or _DETAILS.get(status) or HTTPStatus(status).description or "Refused.")
+
+    @classmethod
+    def of_error(cls, error: PulseError) -> Problem:
+        """The problem of one of our failures; what it found and which file it means stays in the log."""
+        status = next((status for kind, status in _KINDS if isinstance(error, kind)), 500)
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            return cls.of(status)
+        words = error.title if status == HTTPStatus.SERVICE_UNAVAILABLE else f"{error.title}: expected {error.expected}"
+        return cls(status=status, detail=f"{words[0].upper()}{words[1:]}.")
+
+    def document(self, request_id: str) -> dict[str, Any]:
+        """The problem as a JSON object."""
+        slug = _SLUGS.get(self.status)
+        document: dict[str, Any] = {
+            "type": f"{_TYPE}{slug}" if slug else "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            "instance": f"{_REQUEST}{request_id}",
+            "request_id": request_id,
+        }
+        if self.errors:
+            document["errors"] = [
+                {"field": error.field, "rule": error.rule, "message": error.message} for error in self.errors
+            ]
+        return document
+
+    def body(self, request_id: str) -> bytes:
+        """The problem as bytes to send."""
+        return json.dumps(self.document(request_id), ensure_ascii=False).encode()
+
+    def headers(self) -> dict[str, str]:
+        """Headers that belong to it."""
+        wait = RETRY_AFTER_SECONDS.get(self.status)
+        return {"content-type": MEDIA_TYPE} | ({"retry-after": str(wait)} if wait else {})
+
+
+def field_errors(found: Iterable[Mapping[str, Any]], declared: frozenset[str]) -> tuple[FieldError, ...]:
+    """What a validator found, without anything that was sent: neither values nor names that are not declared."""
+    return tuple(dict.fromkeys(_field_error(one, declared) for one in found))
+
+
+def _field_error(found: Mapping[str, Any], declared: frozenset[str]) -> FieldError:
+    rule = str(found["type"])
+    if rule == "json_invalid":
+        return FieldError("body", rule, "This is not JSON.")
+    return FieldError(_place(found["loc"], declared), rule, str(found["msg"]))
+
+
+def _place(parts: Iterable[Any], declared: frozenset[str]) -> str:
+    text = ""
+    for part in parts:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif part in declared:
+            text += f".{part}" if text else part
+    return text

@@ -1,0 +1,290 @@
+"""What may be sent to the service, and what does it answer? The one description of every JSON body of API v1.
+
+Numbers are finite, moments are UTC, unknown keys are refused. ``health`` is 0 to 100, 100 = healthy; ``points`` are on
+the same scale and add up: health = base_points + sum of points + clip_adjust + shrink_adjust.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
+
+from features.vocabulary import Band, Phase, Subcategory
+from serving.explain import HEALTH_SCALE, Effect
+from serving.scorer import Status
+
+MOST_ACCOUNTS = 10_000
+"""One call for a whole portfolio; answered in seconds. More is a batch: `pulse score`."""
+
+AccountId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200),
+    Field(description="the vendor's id of an account", examples=["acc-0001"]),
+]
+Probability = Annotated[float, Field(ge=0, le=1)]
+_SCORE: JsonDict = {
+    "health": 41.7,
+    "band": "red",
+    "grade": "B",
+    "phase": "post",
+    "risk": {"days_30": 0.06, "days_60": 0.11, "days_90": 0.19, "days_180": 0.31},
+    "base_points": 63.2,
+    "points": {
+        "engagement": -11.4,
+        "campaign": -6.3,
+        "output_quality": -1.9,
+        "financial": -2.2,
+        "sentiment": 0.8,
+        "market": -0.4,
+        "context": -0.1,
+    },
+    "clip_adjust": 0.0,
+    "shrink_adjust": 0.0,
+}
+_FRESH: JsonDict = {"age_days": 2.4, "stale_after_days": 8.0, "stale": False}
+
+
+class Body(BaseModel):
+    """The manners of every body."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ScoreRequest(Body):
+    """Accounts to score from their newest features."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"account_ids": ["acc-0001", "acc-0002"]}]})
+
+    account_ids: list[AccountId] = Field(
+        min_length=1, max_length=MOST_ACCOUNTS, description="an id given twice is answered twice; the order is kept"
+    )
+
+
+class Risk(Body):
+    """Probability that the account gives notice within so many days; never falls with the horizon."""
+
+    days_30: Probability
+    days_60: Probability
+    days_90: Probability
+    days_180: Probability
+
+
+class Points(Body):
+    """Points of each subcategory on the health scale; negative lowers the estimate."""
+
+    engagement: float
+    campaign: float
+    output_quality: float
+    financial: float
+    sentiment: float
+    market: float
+    context: float
+
+
+class ScoreOut(Body):
+    """One score."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_SCORE]})
+
+    health: float = Field(ge=0, le=100, description=HEALTH_SCALE)
+    band: Band = Field(description="green, amber, red; lost_pending: notice is given; unknown: too little data")
+    grade: str = Field(description="how much data the score rests on: A (most) to D")
+    phase: Phase = Field(description="where the account stands in its campaigns")
+    risk: Risk
+    base_points: float = Field(description="health of the reference portfolio")
+    points: Points
+    clip_adjust: float = Field(description="what keeping health within 0 to 100 added")
+    shrink_adjust: float = Field(description="what caution with thin data added")
+
+
+class FreshnessOut(Body):
+    """How old the features are at the moment this service judges by."""
+
+    age_days: float
+    stale_after_days: float
+    stale: bool
+
+
+class ScoreResult(Body):
+    """What became of one account id."""
+
+    account_id: str
+    status: Status = Field(
+        description="ok; not_found: no account with features has this id; stale: the features are too old, or later "
+        "than the moment this service judges by; insufficient_data: the account is too new to be scored"
+    )
+    as_of: datetime | None = Field(description="moment the features were taken at; nothing later was known")
+    freshness: FreshnessOut | None
+    data_watermark: datetime | None = Field(description="when the newest data behind the features became known")
+    score: ScoreOut | None = Field(description="there exactly when status is ok")
+
+
+class ScoreResponse(Body):
+    """One result per id, in the order asked; all from one model version."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "model_version": "3",
+                    "judged_at": "2024-07-03T09:30:00Z",
+                    "recorded": True,
+                    "results": [
+                        {
+                            "account_id": "acc-0001",
+                            "status": "ok",
+                            "as_of": "2024-07-01T00:00:00Z",
+                            "freshness": _FRESH,
+                            "data_watermark": "2024-06-30T22:10:00Z",
+                            "score": _SCORE,
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+    model_version: str
+    judged_at: datetime = Field(description="the moment freshness was judged at")
+    recorded: bool = Field(description="false when the ledger could not be written; the scores are right all the same")
+    results: list[ScoreResult]
+
+
+class ReasonOut(Body):
+    """One feature that moves the estimate."""
+
+    feature: str
+    subcategory: Subcategory
+    label: str
+    sentence: str
+    actual: str = Field(description="the value, in words")
+    expected: str = Field(description="the median of accounts in the same phase and segment, in words")
+    points: float = Field(description="on the health scale; negative lowers the estimate")
+    effect: Effect
+
+
+class SubcategoryOut(Body):
+    """What one subcategory adds to the health score."""
+
+    subcategory: Subcategory
+    title: str
+    points: float
+    words: str
+    gaps: list[str] = Field(description="labels of the features that are not known")
+
+
+class ExplanationOut(Body):
+    """Why the score is what it is. Contributions to an estimate, not causes."""
+
+    scale: str = Field(default=HEALTH_SCALE, description="how to read health and points")
+    lowers: list[ReasonOut] = Field(description="at most three, strongest first")
+    raises: list[ReasonOut] = Field(description="at most three, strongest first")
+    subcategories: list[SubcategoryOut]
+
+
+class ExplanationResponse(ScoreResult):
+    """A score and its reasons, both from one model version."""
+
+    model_version: str
+    judged_at: datetime
+    recorded: bool
+    explanation: ExplanationOut | None = Field(description="there exactly when status is ok")
+
+
+class ToldScore(Body):
+    """A score as it was told."""
+
+    as_of: datetime
+    scored_at: datetime
+    model_version: str
+    data_watermark: datetime | None
+    score: ScoreOut
+
+
+class HistoryResponse(Body):
+    """What was told about one account, oldest first; one score per as_of, the one told last."""
+
+    account_id: str
+    scores: list[ToldScore]
+
+
+class AccountOut(ToldScore):
+    """One account of the portfolio, as it was told last."""
+
+    account_id: str
+    account_name: str | None
+    segment: str | None
+    csm_owner_id: str | None
+    annual_value: float | None = Field(description="in major units of currency")
+    currency: str | None
+    value_at_risk: float = Field(description="risk at 90 days x annual value, in the account's currency")
+    decision_on: date | None
+    campaigns_live: str | None
+
+
+class AccountsResponse(Body):
+    """One page of the portfolio at one as_of, most value at risk first (currencies are not converted)."""
+
+    as_of: datetime | None = Field(description="null when nothing was scored yet")
+    accounts: list[AccountOut]
+    next_cursor: str | None = Field(description="give it as cursor to get the next page; null on the last page")
+
+
+class ChampionOut(Body):
+    """The model that answers."""
+
+    version: str
+    features: int = Field(description="number of features it reads")
+    feature_list_hash: str = Field(description="SHA-256 of their names in order")
+
+
+class RefusalOut(Body):
+    """A promoted version that did not pass its check."""
+
+    version: str
+    reason: str
+
+
+class ModelsResponse(Body):
+    """The live model, and promoted versions that were refused."""
+
+    champion: ChampionOut
+    refused: list[RefusalOut]
+
+
+class FieldErrorOut(Body):
+    """One rule that the input breaks."""
+
+    field: str = Field(description="the place in the request", examples=["body.account_ids[0]"])
+    rule: str = Field(examples=["string_too_long"])
+    message: str
+
+
+class ProblemOut(BaseModel):
+    """A refusal in the form of RFC 9457."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:campaign-pulse:problem:not-found",
+                    "title": "Not Found",
+                    "status": 404,
+                    "detail": "No account has this id.",
+                    "instance": "urn:campaign-pulse:request:4f0c1d5e",
+                    "request_id": "4f0c1d5e",
+                }
+            ]
+        }
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
+    errors: list[FieldErrorOut] | None = Field(default=None, description="there for status 422 only")

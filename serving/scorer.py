@@ -1,0 +1,182 @@
+"""How does an account get its score?
+
+The only path to a score: features of one account at one ``as_of`` (from the offline store for a cohort, from the online
+store for an account asked for now) and the champion model. Batch and endpoint differ in nothing but the store they
+read, so equal features give equal scores, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from features.cohort import built_as_ofs, read_cohort
+from features.errors import MissingStateError, UnknownAccount
+from features.progress import Progress, silent
+from features.settings import Home
+from features.vocabulary import CohortStatus, require_utc
+from serving.assessment import Assessment, assess
+from serving.freshness import Freshness, Watermarks
+from serving.ledger import Channel, Ledger
+from serving.report import AccountReport, CohortReport
+from training.model import Bundle, load_bundle
+from training.promotions import require_current
+
+if TYPE_CHECKING:
+    from features.store import FeatureStore
+
+SCORED = (CohortStatus.AT_RISK, CohortStatus.LOST_PENDING)
+PROBE = "."
+"""An id that is asked for to see whether the store answers; whether it is known does not matter."""
+
+_CHUNK = 1000
+"""Rows assessed at once: keeps memory flat and the progress moving."""
+
+
+class Status(StrEnum):
+    """What became of one account that was asked for."""
+
+    OK = "ok"
+    NOT_FOUND = "not_found"
+    STALE = "stale"
+    INSUFFICIENT_DATA = "insufficient_data"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredAccount:
+    """The answer for one id; ``as_of`` and ``freshness`` are None when it is unknown, ``assessment`` unless ok."""
+
+    account_id: str
+    status: Status
+    as_of: datetime | None = None
+    freshness: Freshness | None = None
+    assessment: Assessment | None = None
+
+
+class Scorer:
+    """A model and the feature store of one home."""
+
+    def __init__(self, bundle: Bundle, store: FeatureStore, home: Home) -> None:
+        self.bundle = bundle
+        self._store = store
+        self._home = home
+        self.watermarks = Watermarks(home)
+
+    @classmethod
+    def open(cls, home: Home) -> Scorer:
+        """The scorer of the live model.
+
+        Raises:
+            MissingStateError: no model is live.
+            IntegrityError: its files are not the ones that were registered.
+        """
+        from features.store import FeatureStore  # noqa: PLC0415  Feast takes seconds to import
+
+        return cls(load_bundle(require_current(home).folder), FeatureStore(home), home)
+
+    def score_cohort(self, as_of: datetime, *, now: datetime, progress: Progress = silent) -> CohortReport:
+        """Score everybody who could still leave, and append the scores to the ledger, stamped ``now``.
+
+        Scored is the newest built snapshot at or before ``as_of``.
+
+        Raises:
+            MissingStateError: no snapshot within 8 days before ``as_of`` is built.
+        """
+        snapshot = self._snapshot_at(as_of)
+        cohort = read_cohort(self._home, [snapshot])
+        told = self.assess_cohort(snapshot, progress=progress)
+        added = Ledger(self._home).append(
+            told, channel=Channel.BATCH, scored_at=now, data_watermark=self.watermarks.at(snapshot)
+        )
+        return CohortReport(
+            as_of=snapshot,
+            model_version=self.bundle.version,
+            data_watermark=self.watermarks.at(snapshot),
+            assessments=tuple(told),
+            onboarding=int((cohort["cohort_status"] == CohortStatus.ONBOARDING).sum()),
+            added=added,
+        )
+
+    def assess_cohort(self, as_of: datetime, *, progress: Progress = silent) -> list[Assessment]:
+        """One assessment per account that could still leave at a built ``as_of``, ordered by account id."""
+        cohort = read_cohort(self._home, [as_of])
+        rows = cohort.loc[cohort["cohort_status"].isin(SCORED), ["account_id", "as_of"]].reset_index(drop=True)
+        features = self._store.historical(rows)
+        told: list[Assessment] = []
+        for start in range(0, len(features), _CHUNK):
+            told += assess(features.iloc[start : start + _CHUNK].reset_index(drop=True), self.bundle)
+            progress("score accounts", len(told), len(features))
+        return told
+
+    def explain_at(self, account_id: str, as_of: datetime) -> AccountReport:
+        """Explain one account at the newest built snapshot at or before ``as_of``; nothing is appended.
+
+        Raises:
+            UnknownAccount: the account was no customer then, or too new to be scored.
+            MissingStateError: no snapshot within 8 days before ``as_of`` is built.
+        """
+        snapshot = self._snapshot_at(as_of)
+        cohort = read_cohort(self._home, [snapshot])
+        found = cohort.loc[(cohort["account_id"] == account_id) & cohort["cohort_status"].isin(SCORED)]
+        if found.empty:
+            raise UnknownAccount(
+                "no such account can be scored at this date",
+                expected="the id of an account with a live contract, 26 weeks or more after its start",
+                found=f"{account_id!r} at {snapshot.date()}",
+                todo="run `pulse score --as-of DATE --out FILE` to list the accounts of a date",
+            )
+        rows = found[["account_id", "as_of"]].reset_index(drop=True)
+        return AccountReport(assess(self._store.historical(rows), self.bundle)[0], self.watermarks.at(snapshot))
+
+    def require_features(self) -> None:
+        """See that the online store answers.
+
+        Raises:
+            PulseError: it does not; which one is the store's business.
+        """
+        self._store.online([PROBE])
+
+    def score_accounts(self, account_ids: Sequence[str], now: datetime) -> list[ScoredAccount]:
+        """One answer per id, in order (an id given twice is answered twice), from the online features.
+
+        ``now`` is the moment freshness is judged at.
+        """
+        distinct = list(dict.fromkeys(account_ids))
+        features = self._store.online(distinct)
+        columns = (features[name] for name in ("account_id", "found", "as_of", "cohort_status"))
+        answers = {
+            account_id: _judged(account_id, as_of if found else None, status, now)
+            for account_id, found, as_of, status in zip(*columns, strict=True)
+        }
+        scorable = [answers[account_id].status is Status.OK for account_id in features["account_id"]]
+        for told in assess(features.loc[scorable].drop(columns="found").reset_index(drop=True), self.bundle):
+            answers[told.account_id] = replace(answers[told.account_id], assessment=told)
+        return [answers[account_id] for account_id in account_ids]
+
+    def _snapshot_at(self, as_of: datetime) -> datetime:
+        moment = require_utc(as_of)
+        fresh = [built for built in built_as_ofs(self._home) if not Freshness.of(built, moment).stale]
+        if not fresh:
+            raise MissingStateError(
+                f"no snapshot is built for {moment.date()}",
+                expected="a snapshot of that day or of the 8 days before",
+                found="none",
+                todo="run `pulse build --from DATE --to DATE` over that day",
+            )
+        return max(fresh)
+
+
+def _judged(account_id: str, as_of: pd.Timestamp | None, cohort_status: str | None, now: datetime) -> ScoredAccount:
+    if as_of is None:
+        return ScoredAccount(account_id, Status.NOT_FOUND)
+    moment = as_of.to_pydatetime().astimezone(UTC)
+    freshness = Freshness.of(moment, now)
+    if freshness.stale:
+        return ScoredAccount(account_id, Status.STALE, moment, freshness)
+    status = Status.OK if cohort_status in SCORED else Status.INSUFFICIENT_DATA
+    return ScoredAccount(account_id, status, moment, freshness)

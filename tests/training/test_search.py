@@ -1,0 +1,146 @@
+"""Does the search judge settings by later time only, and say what it did?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+
+from features.errors import NoUsableSignal
+from training.config import TrainingConfig
+from training.fit import Capacity, capacity_for
+from training.search import SearchOutcome, mean_curve, search, suggested_params
+
+from .bundle_case import SMALL, trained
+
+FULL = capacity_for(10_000, TrainingConfig())
+
+
+def searched(config: TrainingConfig = SMALL, **options: Any) -> SearchOutcome:
+    made = trained()
+    return search(made.development, made.split.walk_forward, config, threads=1, **options)
+
+
+def test_the_same_rows_and_seed_find_the_same_settings() -> None:
+    again, first = searched(), trained().found
+    assert (again.params, again.rounds, again.value, again.trials) == (
+        first.params,
+        first.rounds,
+        first.value,
+        first.trials,
+    )
+    pd.testing.assert_frame_equal(again.out_of_fold, first.out_of_fold)
+
+
+def test_every_out_of_fold_row_lies_after_all_that_its_model_was_fitted_on() -> None:
+    held_out = trained().found.out_of_fold
+    assert (held_out["trained_until"] <= held_out["as_of"]).all()
+    assert sorted(held_out["fold"].unique()) == list(range(SMALL.folds))
+
+
+def test_out_of_fold_rows_are_the_held_out_periods_each_once() -> None:
+    made = trained()
+    key = ["account_id", "as_of", "interval"]
+    expected = pd.concat([made.development[fold.test(made.development)] for fold in made.split.walk_forward])
+    told = made.found.out_of_fold
+    assert not told.duplicated(key).any()
+    pd.testing.assert_frame_equal(
+        told[[*key, "y", "weight"]].sort_values(key).reset_index(drop=True),
+        expected[[*key, "y", "weight"]].sort_values(key).reset_index(drop=True),
+    )
+
+
+def test_the_value_is_the_mean_log_loss_of_later_periods_with_a_decision() -> None:
+    held_out = trained().found.out_of_fold
+    window = held_out[held_out["in_window"]]
+    z, y = window["margin"].to_numpy(), window["y"].to_numpy()
+    losses = pd.DataFrame({"fold": window["fold"], "w": window["weight"], "loss": np.logaddexp(0, z) - y * z})
+    per_fold = [np.average(part["loss"], weights=part["w"]) for _, part in losses.groupby("fold")]
+    # Folds that stopped early before the mean's best round stand at their last loss, hence the tolerance.
+    assert trained().found.value == pytest.approx(np.mean(per_fold), abs=2e-3)
+
+
+def test_the_decision_now_margin_differs_from_the_real_one_by_timing_only() -> None:
+    held_out = trained().found.out_of_fold
+    assert (held_out.groupby(["account_id", "as_of"])["margin_now"].nunique() == 1).all()
+
+
+def test_a_model_that_was_found_knows_more_than_the_base_rate() -> None:
+    held_out = trained().found.out_of_fold
+    window = held_out[held_out["in_window"]]
+    rate = np.average(window["y"], weights=window["weight"])
+    base = -(rate * np.log(rate) + (1 - rate) * np.log(1 - rate))
+    assert trained().found.value < base
+
+
+def test_each_trial_is_told_to_the_listener() -> None:
+    heard: list[tuple[str, int, int]] = []
+    config = SMALL.model_copy(update={"trials": 3, "max_rounds": 3})
+    searched(config, progress=lambda stage, done, total: heard.append((stage, done, total)))
+    assert heard == [("search", 1, 3), ("search", 2, 3), ("search", 3, 3)]
+
+
+def test_a_study_kept_on_disk_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    store = tmp_path / "study.db"
+    short = SMALL.model_copy(update={"trials": 1, "max_rounds": 5})
+    first = searched(short, storage=store)
+    more = searched(short.model_copy(update={"trials": 3}), storage=store)
+    assert len(more.trials) == 3
+    assert more.trials[0] == first.trials[0]
+    assert more.value <= first.value
+
+
+def test_pruned_trials_are_kept_without_a_value() -> None:
+    found = searched(SMALL.model_copy(update={"trials": 6, "max_rounds": 4, "warm_up_trials": 1}))
+    values = [trial.value for trial in found.trials]
+    assert None in values
+    assert found.value == min(value for value in values if value is not None)
+
+
+def test_a_fold_without_an_outcome_is_refused() -> None:
+    made = trained()
+    rows = made.development
+    last = made.split.walk_forward[-1].test(rows)
+    silent = rows.assign(y=np.where(last, 0.0, rows["y"]))
+    with pytest.raises(NoUsableSignal, match="0 after"):
+        search(silent, made.split.walk_forward, SMALL, threads=1)
+
+
+def test_too_few_outcomes_are_refused_before_any_trial() -> None:
+    made = trained()
+    with pytest.raises(NoUsableSignal, match="too few outcomes"):
+        search(made.development.assign(y=0.0), made.split.walk_forward, SMALL, threads=1)
+
+
+def test_an_early_stopped_fold_stands_at_its_last_loss() -> None:
+    assert mean_curve([[4.0, 2.0], [8.0, 6.0, 4.0]]).tolist() == [6.0, 4.0, 3.0]
+
+
+@pytest.mark.parametrize(("shape", "depth", "leaves"), [("additive", 1, 2), ("pairs", 2, 4), ("free", 5, 20)])
+def test_additive_pairwise_and_bushy_trees_can_all_be_reached(shape: str, depth: int, leaves: int) -> None:
+    fixed = {
+        "interactions": shape,
+        "free_depth": 5,
+        "free_leaves": 20,
+        "learning_rate": 0.05,
+        "min_data_in_leaf": 100,
+        "lambda_l2": 200.0,
+        "feature_fraction": 0.3,
+        "bagging_fraction": 0.7,
+    }
+    params = suggested_params(optuna.trial.FixedTrial(fixed), FULL)
+    assert (params["max_depth"], params["num_leaves"], params["lambda_l2"]) == (depth, leaves, 200.0)
+
+
+def test_what_the_outcomes_forbid_is_never_suggested() -> None:
+    tight: Capacity = replace(FULL, most_depth=1, most_leaves=2, least_rows_in_leaf=100)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    for _ in range(20):
+        params = suggested_params(study.ask(), tight)
+        assert (params["max_depth"], params["num_leaves"]) == (1, 2)
+        assert params["min_data_in_leaf"] >= 100

@@ -1,0 +1,86 @@
+"""Are these the columns that a model reads, and are their values ones it may read?
+
+Grain: one row per account and ``as_of``, in and out. A wrong column is refused by its name; LightGBM itself would score
+columns in a wrong order without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from features.errors import DataContractError, IntegrityError
+from training.periods import SNAPSHOT_FEATURES, Floats
+
+WORDS = ("account_id", "as_of", "cohort_status", "phase", "segment")
+"""What a score needs beside numbers: who, when, under notice or not, and which peers."""
+
+AMOUNT_OF_DATA = ("usable_weeks", "sources_present", "campaign_count_w104")
+"""Display features that set grade and shrinkage, never inputs of the booster."""
+
+
+SCORED_COLUMNS = tuple(dict.fromkeys((*WORDS, *SNAPSHOT_FEATURES, *AMOUNT_OF_DATA, "term_months")))
+"""Every column that training and scoring read of a snapshot, as the catalogue stands today."""
+
+
+def require_columns(snapshots: pd.DataFrame, names: Sequence[str]) -> None:
+    """Refuse a frame without, or with more than one, of the columns; refuse rows that no snapshot stands behind.
+
+    Raises:
+        IntegrityError: names the missing or repeated columns.
+        DataContractError: rows without a cohort status, such as an account that the store does not know.
+    """
+    missing = [name for name in names if name not in snapshots]
+    if missing:
+        raise _wrong_columns("are missing", missing)
+    repeated = sorted(set(snapshots.columns[snapshots.columns.duplicated()]) & set(names))
+    if repeated:
+        raise _wrong_columns("stand there twice", repeated)
+    unknown = int(snapshots["cohort_status"].isna().sum())
+    if unknown:
+        raise DataContractError(
+            "rows have no features behind them",
+            expected="a cohort status in every row",
+            found=f"{unknown} of {len(snapshots)} rows without one",
+            todo="score only accounts that the feature store found",
+        )
+
+
+def numbers_of(snapshots: pd.DataFrame, names: Sequence[str]) -> Floats:
+    """The named columns as doubles, shape (n, names); null is NaN.
+
+    Raises:
+        IntegrityError: a column holds something else than numbers.
+        DataContractError: a value is infinite; there is no reading of it that is not a guess.
+    """
+    numbers = _doubles(snapshots, names)
+    infinite = np.isinf(numbers).sum(axis=0)
+    if infinite.any():
+        raise DataContractError(
+            "features are infinite",
+            expected="finite numbers, or null where there is no value",
+            found=", ".join(f"{name} ({count} rows)" for name, count in zip(names, infinite, strict=True) if count),
+            todo="mend the SQL step of these features: a denominator is not guarded",
+        )
+    return numbers
+
+
+def _doubles(snapshots: pd.DataFrame, names: Sequence[str]) -> Floats:
+    try:
+        return snapshots[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError):
+        if len(names) == 1:
+            # The cause's own message would show the value.
+            raise _wrong_columns("hold something else than numbers", names) from None
+        return np.hstack([_doubles(snapshots, [name]) for name in names])
+
+
+def _wrong_columns(what: str, names: Sequence[str]) -> IntegrityError:
+    return IntegrityError(
+        f"columns that the model reads {what}",
+        expected="every feature of the model once, as numbers",
+        found=", ".join(names),
+        todo="build features with the catalogue that the model was trained with",
+    )

@@ -1,0 +1,85 @@
+"""Against which frozen portfolio are points and expectations read?
+
+Input grain: feature rows of the last year before training ended. Output: mean contributions, segment levels and
+medians that never move while a model is live, so that an account's points change only when the account does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from training.config import TrainingConfig
+from training.periods import SNAPSHOT_FEATURES, Floats
+
+Medians = dict[str, dict[str, float | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The frozen portfolio.
+
+    ``expectation``: the booster's expected margin. ``usual``: mean contribution per model input. ``segments``: mean
+    calibrated log-odds of the decision-now row per segment, ``overall`` of all. ``medians``: per group
+    (``phase|segment``, ``phase``, or empty for all) the median of each feature; null where the group has no value.
+    """
+
+    rows: int
+    expectation: float
+    usual: dict[str, float]
+    segments: dict[str, float]
+    overall: float
+    medians: Medians
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form."""
+        return asdict(self)
+
+    def expected(self, snapshots: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
+        """Per row and feature the median of its phase and segment; of its phase, then of all, where that has none."""
+        table = pd.DataFrame(self.medians).T.reindex(columns=list(features)).astype(np.float64)
+        expected = _looked_up(table, snapshots["phase"].astype(str) + "|" + snapshots["segment"].astype(str))
+        for key in (snapshots["phase"].astype(str), pd.Series("", index=snapshots.index)):
+            expected = np.where(np.isnan(expected), _looked_up(table, key), expected)
+        return pd.DataFrame(expected, columns=list(features), index=snapshots.index)
+
+
+def reference_portfolio(snapshots: pd.DataFrame, before: datetime, config: TrainingConfig) -> pd.DataFrame:
+    """The feature rows of the last ``reference_window`` before a moment, in order; index 0..n-1.
+
+    ``before`` is the first snapshot of the final block while a model is judged.
+    """
+    moment = pd.Timestamp(before)
+    inside = (snapshots["as_of"] < moment) & (snapshots["as_of"] >= moment - config.reference_window)
+    return snapshots[inside].reset_index(drop=True)
+
+
+def group_medians(portfolio: pd.DataFrame, least_rows: int) -> Medians:
+    """Medians per phase and segment, per phase, and of all; groups of fewer than ``least_rows`` rows are left out."""
+    phase, segment = portfolio["phase"].astype(str), portfolio["segment"].astype(str)
+    medians: Medians = {"": _medians(portfolio)}
+    for keys in (phase, phase + "|" + segment):
+        for key, group in portfolio.groupby(keys.to_numpy(), sort=True):
+            if len(group) >= least_rows:
+                medians[str(key)] = _medians(group)
+    return medians
+
+
+def segment_means(now_logits: Floats, segments: Sequence[Any]) -> dict[str, float]:
+    """Mean log-odds per segment; rows without a segment count for none."""
+    means = pd.Series(now_logits).groupby(pd.Series(list(segments), dtype=object), sort=True).mean()
+    return {str(segment): float(level) for segment, level in means.items()}
+
+
+def _medians(group: pd.DataFrame) -> dict[str, float | None]:
+    medians = group[list(SNAPSHOT_FEATURES)].astype(np.float64).median()
+    return {str(name): None if np.isnan(value) else float(value) for name, value in medians.items()}
+
+
+def _looked_up(table: pd.DataFrame, keys: pd.Series[str]) -> Floats:
+    return table.reindex(keys.to_numpy()).to_numpy(np.float64)

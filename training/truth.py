@@ -1,0 +1,35 @@
+"""What were the true chances? Known only where a simulator made the company, and read only to grade.
+
+Grain out: one row per account and ``as_of`` with the state oracle's probabilities.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from features.errors import MissingStateError
+from features.vocabulary import HORIZONS_DAYS
+
+ORACLE = "oracle.parquet"
+
+
+def read_truth(folder: Path) -> pd.DataFrame:
+    """The oracle of a simulated company: account_id, as_of, p_30, p_60, p_90, p_180.
+
+    Raises:
+        MissingStateError: the folder holds no truth.
+    """
+    path = folder / ORACLE
+    if not path.exists():
+        raise MissingStateError(
+            "there is no truth to grade by",
+            expected=f"{ORACLE} in the folder given",
+            found="no such file",
+            todo="give the truth/ folder that `pulse simulate` wrote, or leave --truth out",
+        )
+    columns = ["account_id", "as_of", *(f"p_{days}" for days in HORIZONS_DAYS)]
+    truth: pd.DataFrame = pq.read_table(path, columns=columns).to_pandas()
+    return truth
