@@ -269,7 +269,7 @@ def main() -> None:
 
 
 def _serve(place: Home, *, host: str, port: int, as_of: datetime | None) -> Answer:
-    from serving.settings import serve as run_service
+    from serving.launch import serve as run_service
 
     typer.echo(f"pages on http://{host}:{port}/  API on http://{host}:{port}/v1/  stop with Ctrl-C")
     run_service(place, host=host, port=port, as_of=as_of)

@@ -115,10 +115,10 @@ def _bare(node: exp.Expression) -> exp.Expression:
 
 
 def _is_day(node: exp.Expression) -> bool:
-    # A column named *_on is a day in every canonical table and step.
+    # A column named *_on (or on_date) is a day in every canonical table and step.
     node = _bare(node)
     if isinstance(node, exp.Column):
-        return str(node.name).endswith(("_on", "period_start", "period_end"))
+        return str(node.name).endswith(("_on", "on_date", "period_start", "period_end"))
     if isinstance(node, exp.Cast):
         return bool(node.to.this == exp.DataType.Type.DATE)
     if isinstance(node, exp.Add | exp.Sub):

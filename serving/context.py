@@ -36,7 +36,7 @@ class ServiceContext:
     def of(
         cls, settings: ServiceSettings, *, tell: Tell, clock: Clock = real_clock, opener: Opener | None = None
     ) -> ServiceContext:
-        """The context of a process; touches no disk. ``opener`` is how a version becomes live, by default with proof."""
+        """The context of a process; touches no disk. ``opener`` makes a version live, by default after its proof."""
         live, metrics = LiveModel(settings.home, opener=opener, tell=tell), ServiceMetrics()
         metrics.watch_readiness(lambda: live.ready)
         return cls(

@@ -10,9 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from threading import Lock
 from typing import Any
 
@@ -23,8 +21,9 @@ from sqlalchemy.dialects.sqlite import insert
 from features.errors import ServiceUnavailable
 from features.settings import Home
 from features.state import open_state
-from features.vocabulary import Band, Phase, parse_moment
-from serving.assessment import Assessment, Facts, KnownFeatures, Score
+from features.vocabulary import parse_moment
+from serving.assessment import Assessment, KnownFeatures, Score
+from serving.entries import Channel, Entry, Place, Selection
 from serving.explain import Explanation
 from serving.ledger_tables import (
     CATALOGUE_HASH,
@@ -32,58 +31,18 @@ from serving.ledger_tables import (
     FEATURE_LISTS,
     SCORES,
     explanation_of,
-    explanation_text,
     facts_of,
     make_tables,
     moment_text,
+    packed_explanation,
     score_row,
 )
+
+__all__ = ["Channel", "Entry", "Ledger", "Place", "Selection"]
 
 _KEY = (SCORES.c.account_id, SCORES.c.as_of, SCORES.c.model_version, SCORES.c.features_hash)
 _CHUNK = 500
 """Accounts asked for in one statement; SQLite takes 32,766 values at most."""
-
-
-class Channel(StrEnum):
-    """Through which door a score left."""
-
-    BATCH = "batch"
-    API = "api"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One score as it was told; the reasons are read apart with :meth:`Ledger.explanation`."""
-
-    entry_id: int
-    account_id: str
-    as_of: datetime
-    score: Score
-    facts: Facts
-    value_at_risk: float
-    features_hash: str
-    data_watermark: datetime | None
-    channel: Channel
-    scored_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which accounts of a portfolio are asked for; None takes all."""
-
-    segment: str | None = None
-    phase: Phase | None = None
-    band: Band | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a reader stands in a list: its ``as_of``, the newest entry when he began, and the last row he saw."""
-
-    as_of: datetime
-    newest_id: int
-    value_at_risk: float | None = None
-    account_id: str = ""
 
 
 class Ledger:
@@ -181,13 +140,13 @@ class Ledger:
 
     def explanations(self, entry_ids: Sequence[int]) -> dict[int, Explanation]:
         """The explanations of several entries, by entry id."""
-        texts: dict[int, str] = {}
+        packed: dict[int, bytes] = {}
         with self._connected() as connection:
             for start in range(0, len(entry_ids), _CHUNK):
                 wanted = DETAILS.c.entry_id.in_(entry_ids[start : start + _CHUNK])
                 found = connection.execute(sa.select(DETAILS.c.entry_id, DETAILS.c.explanation).where(wanted))
-                texts |= {row.entry_id: row.explanation for row in found}
-        return {entry_id: explanation_of(text) for entry_id, text in texts.items()}
+                packed |= {row.entry_id: row.explanation for row in found}
+        return {entry_id: explanation_of(stored) for entry_id, stored in packed.items()}
 
     def features(self, entry: Entry) -> pd.DataFrame:
         """The features an entry was scored from: one row that the model of that version turns into the same score."""
@@ -264,7 +223,7 @@ def _key(assessment: Assessment) -> tuple[str, ...]:
 def _detail(entry_id: int, assessment: Assessment) -> dict[str, Any]:
     return {
         "entry_id": entry_id,
-        "explanation": explanation_text(assessment.explanation),
+        "explanation": packed_explanation(assessment.explanation),
         "catalogue_hash": CATALOGUE_HASH,
         "features": assessment.known.packed,
     }

@@ -8,6 +8,7 @@ were packed, once per catalogue. A row can be added, never changed or deleted: t
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, date, datetime
@@ -60,7 +61,7 @@ DETAILS = sa.Table(
     "score_ledger_details",
     METADATA,
     sa.Column("entry_id", sa.ForeignKey("score_ledger.id"), primary_key=True),
-    sa.Column("explanation", sa.String, nullable=False),
+    sa.Column("explanation", sa.LargeBinary, nullable=False),
     sa.Column("catalogue_hash", sa.ForeignKey("score_ledger_features.catalogue_hash"), nullable=False),
     sa.Column("features", sa.LargeBinary, nullable=False),
 )
@@ -122,14 +123,14 @@ def facts_of(row: Mapping[str, Any]) -> Facts:
     )
 
 
-def explanation_text(explanation: Explanation) -> str:
-    """The explanation as JSON, the words included: what was told stays told when the catalogue's words change."""
-    return json.dumps(asdict(explanation), ensure_ascii=False, separators=(",", ":"))
+def packed_explanation(explanation: Explanation) -> bytes:
+    """The explanation as compressed JSON, words included: what was told stays when the catalogue's words change."""
+    return zlib.compress(json.dumps(asdict(explanation), ensure_ascii=False, separators=(",", ":")).encode())
 
 
-def explanation_of(text: str) -> Explanation:
+def explanation_of(packed: bytes) -> Explanation:
     """The explanation that was stored."""
-    document = json.loads(text)
+    document = json.loads(zlib.decompress(packed))
     return Explanation(
         lowers=tuple(_reason(reason) for reason in document["lowers"]),
         raises=tuple(_reason(reason) for reason in document["raises"]),

@@ -1,7 +1,7 @@
 """How much is asked, how fast is it answered, and is the service ready? In the Prometheus text format.
 
-Labels are a method, a route's pattern and a status: never an account, never a path that a client made up. (BentoML's own
-request metrics label by raw path; they are switched off.) The counts are plain numbers of this process: the client
+Labels are a method, a route's pattern and a status: never an account, never a path that a client made up. (BentoML's
+own request metrics label by raw path; they are switched off.) The counts are plain numbers of this process: the client
 library's own counters turn into files in a shared folder as soon as any other library asks for that.
 """
 

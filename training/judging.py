@@ -88,7 +88,7 @@ def _baseline_risks(material: Material, tested: Material, final: Fold, config: T
     past = (labels.notna() & (closed <= pd.Timestamp(final.test_first))).to_numpy()
     rows, label = material.snapshots[past], labels[past].to_numpy(np.float64)
     timing = fit_timing_only(rows, label, seed=config.seed)
-    straight = fit_logistic(rows, label, features=(*MODEL_FEATURES, "term_months"), seed=config.seed)
+    straight = fit_logistic(rows, label, features=MODEL_FEATURES, seed=config.seed)
     return {"timing_only": timing.predict(tested.snapshots), "logistic": straight.predict(tested.snapshots)}
 
 

@@ -2,23 +2,7 @@
 -- Money in another currency than the contract's is converted at the last rate known at as_of; without a rate it is left
 -- out. An account has an invoice source when an invoice of it is known; payments are a source of the whole portfolio.
 -- Grain out: one row per cohort row.
-WITH minor_units AS (
-    SELECT
-        currency,
-        CASE
-            WHEN currency IN ('BIF', 'CLP', 'DJF', 'GNF', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'VND', 'XAF', 'XOF')
-                THEN 1
-            WHEN currency IN ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') THEN 1000
-            ELSE 100
-        END AS per_major
-    FROM (
-        SELECT currency FROM cohort
-        UNION
-        SELECT currency FROM invoice_lives
-    ) AS used
-),
-
-ranked_rates AS (
+WITH ranked_rates AS (
     SELECT
         g.as_of,
         x.currency,
@@ -202,9 +186,8 @@ year_ago AS (
         CAST(SUM(c.seats) AS BIGINT) AS seats,
         MAX(CASE WHEN c.currency = s.currency THEN 0 ELSE 1 END) AS other_currency
     FROM snapshots AS s
-    INNER JOIN contract_states AS c
+    INNER JOIN live_contracts AS c
         ON s.account_id = c.account_id AND c.as_of = s.as_of - INTERVAL 364 DAY
-    WHERE c.start_on <= s.on_date - 364 AND (c.end_on IS NULL OR c.end_on >= s.on_date - 364)
     GROUP BY s.account_id, s.as_of
 ),
 

@@ -1,7 +1,7 @@
 -- Which wishes for changes lie open: the last decision sent the newest version of an asset back?
 -- Comments open a version only while no decision about it is known; the clock then runs from the first of them.
--- Grain in: version_lives, review_lives. Grain out: one row per asset and span of Mondays [known_on, gone_on) at which it
--- is open by the same decision or comment.
+-- Grain in: version_lives, review_lives. Grain out: one row per asset and span of Mondays [known_on, gone_on) at which
+-- it is open by the same decision or comment.
 WITH signals AS (
     SELECT
         v.asset_id,

@@ -70,7 +70,7 @@ event_rows AS (
         e.feature_family,
         CAST(e.event_at AS DATE) AS event_on,
         e.session_id,
-        COALESCE(e.duration_s, 0) AS duration_s,
+        CAST(FLOOR(COALESCE(e.duration_s, 0) + 0.5) AS BIGINT) AS seconds,
         e.available_at,
         CASE
             WHEN r.event_id IS NOT NULL
@@ -84,6 +84,23 @@ event_rows AS (
     FROM usage_events AS e
     LEFT JOIN revised_events AS r
         ON e.event_id = r.event_id
+),
+
+-- Only the snapshot matters at which a row becomes known, so that a session of a day counts once.
+event_spans AS (
+    SELECT
+        e.account_id,
+        e.user_key,
+        e.feature_family,
+        e.event_on,
+        e.session_id,
+        e.seconds,
+        e.op,
+        DATE_TRUNC('week', e.available_at - INTERVAL 1 MICROSECOND) + INTERVAL 7 DAY AS available_at,
+        DATE_TRUNC('week', LEAST(e.replaced_at, t.known_at) - INTERVAL 1 MICROSECOND) + INTERVAL 7 DAY AS replaced_at
+    FROM event_rows AS e
+    LEFT JOIN day_totals AS t
+        ON e.account_id = t.account_id AND e.product_sku = t.product_sku AND e.event_on = t.usage_date
 ),
 
 versions AS (
@@ -134,27 +151,19 @@ versions AS (
             AND d.usage_date = r.usage_date
     UNION ALL
     SELECT
-        e.account_id,
-        e.user_key,
-        e.feature_family AS family,
-        e.event_on,
-        e.available_at,
-        LEAST(e.replaced_at, t.known_at) AS replaced_at,
-        e.op,
+        account_id,
+        user_key,
+        feature_family AS family,
+        event_on,
+        available_at,
+        replaced_at,
+        op,
         COUNT(*) AS events,
-        COUNT(DISTINCT e.session_id) AS sessions,
-        CAST(FLOOR(SUM(e.duration_s) + 0.5) AS BIGINT) AS active_seconds
-    FROM event_rows AS e
-    LEFT JOIN day_totals AS t
-        ON e.account_id = t.account_id AND e.product_sku = t.product_sku AND e.event_on = t.usage_date
-    GROUP BY
-        e.account_id,
-        e.user_key,
-        e.feature_family,
-        e.event_on,
-        e.available_at,
-        LEAST(e.replaced_at, t.known_at),
-        e.op
+        COUNT(DISTINCT session_id) AS sessions,
+        CAST(SUM(seconds) AS BIGINT) AS active_seconds
+    FROM event_spans
+    WHERE replaced_at IS NULL OR available_at < replaced_at
+    GROUP BY account_id, user_key, feature_family, event_on, available_at, replaced_at, op
 ),
 
 -- A moment is past at the Monday at or after it, and a week only when it is over.

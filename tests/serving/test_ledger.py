@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -39,8 +40,8 @@ def variant(
     risk: float = 0.2,
     value: float | None = 1000.0,
     digest: str = "d",
-    score: dict[str, object] | None = None,
-    facts: dict[str, object] | None = None,
+    score: dict[str, Any] | None = None,
+    facts: dict[str, Any] | None = None,
 ) -> Assessment:
     told: Score = replace(pattern.score, risk={**pattern.score.risk, 90: risk}, **(score or {}))
     shown: Facts = replace(pattern.facts, annual_value=value, **(facts or {}))

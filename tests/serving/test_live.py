@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -225,14 +226,12 @@ def test_a_damaged_promotion_log_leaves_the_live_model_alone(tmp_path: Path) -> 
 
 
 def test_the_thread_finds_a_model_and_ends_when_it_is_told(tmp_path: Path) -> None:
-    from threading import Event
-
     found = Event()
     home = stored_home(tmp_path)
     live = LiveModel(
         home,
         opener=lambda champion: Scorer(load_bundle(champion.folder), FeatureStore(home), home),
-        tell=lambda event, facts: found.set(),
+        tell=lambda *_: found.set(),
     )
     live.start(timedelta(seconds=60))
     assert found.wait(60)

@@ -15,6 +15,7 @@ from serving import schemas
 from serving.api.cursors import cursor_of
 from serving.guard import Guard
 from serving.ledger import Selection
+from serving.request_log import silent_tell
 from serving.scorer import Scorer
 from tests.serving.http_case import Client, service_of
 from tests.serving.service_case import as_ofs, now, stored_home
@@ -29,7 +30,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guard]:
     for as_of in as_ofs():
         scorer.score_cohort(as_of, now=now())
     hosts = ("testserver", "127.0.0.1")  # schemathesis calls an app in this process by the first name
-    guarded, context = service_of(home, clock=now, tell=lambda event, facts: None, hosts=hosts)
+    guarded, context = service_of(home, clock=now, tell=silent_tell, hosts=hosts)
     context.live.refresh()
     start = context.ledger.beginning()
     assert start is not None

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from features.settings import Home
+from features.store import FeatureStore
 from serving.api.answers import score_out
 from serving.scorer import Scorer
 from tests.serving.service_case import PASSED, ids, newest, now, stored_home
@@ -105,16 +106,10 @@ def expected(process: Process) -> dict[str, dict[str, Any]]:
     """The score of the first accounts by each version, as the batch of another process tells it."""
     told = {}
     for version in ("1", "2"):
-        scorer = Scorer(load_bundle(process.home.bundles / version), _store(process.home), process.home)
+        scorer = Scorer(load_bundle(process.home.bundles / version), FeatureStore(process.home), process.home)
         scores = {one.account_id: score_out(one.score) for one in scorer.assess_cohort(newest())}
         told[version] = {account: json.loads(score.model_dump_json()) for account, score in scores.items()}
     return told
-
-
-def _store(home: Home) -> Any:
-    from features.store import FeatureStore
-
-    return FeatureStore(home)
 
 
 @pytest.mark.parametrize(
