@@ -52,7 +52,7 @@ def simulate(
     """Make up a company whose true risks are known."""
     from features.simulator import simulate as make_company
 
-    world = {"regime": regime, "accounts": accounts, "seed": seed, "start": parse_moment(start), "weeks": weeks}
+    world = {"regime": regime, "accounts": accounts, "seed": seed, "start": parse_moment(start).date(), "weeks": weeks}
     rows = make_company(**world, out=out, progress=progress).rows
     return Answer([f"{out}: {len(rows)} tables, {sum(rows.values()):,} rows", *_counts(rows)], {"rows": rows})
 
@@ -243,7 +243,7 @@ def demo(
 
     raw, end = place.prepare().root / "demo-company", DEMO_START + timedelta(weeks=weeks)
     world = {"regime": "campaign", "accounts": accounts, "seed": seed, "weeks": weeks}
-    make_company(**world, start=DEMO_START, out=raw, progress=progress)
+    make_company(**world, start=DEMO_START.date(), out=raw, progress=progress)
     lines = take_in(place, raw, mapping=None, now=_now(), live=False, progress=progress).lines()[:1]
     lines += publish_snapshots(place, DEMO_START + timedelta(weeks=26), end, progress=progress).lines()
     config = TrainingConfig(trials=trials, seed=seed)

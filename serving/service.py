@@ -35,8 +35,8 @@ from serving.settings import ServiceSettings
 _NEVER = timedelta(hours=1)
 """BentoML's own time limit, out of the way: the guard's is shorter and answers in our format."""
 
-_GRACE_SECONDS = 8
-"""Requests in flight may end after a signal; with the rest of the shutdown the process is gone within 10 s."""
+_GRACE = timedelta(seconds=2)
+"""After a signal a request in flight may take as long as ever: the guard answers in time, the server cuts nothing."""
 
 _KEEP_ALIVE_SECONDS = 5
 _WAITING = 128
@@ -74,7 +74,7 @@ PulseService.add_asgi_middleware(Guard, settings=_CONTEXT.settings, metrics=_CON
 
 
 def run(address: str, port: int, *, announce: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT; requests in flight get some seconds to end.
+    """Serve until SIGTERM or SIGINT; requests in flight are answered first, new ones are turned away.
 
     Raises:
         ServiceUnavailable: the port is taken.
@@ -90,7 +90,7 @@ def run(address: str, port: int, *, announce: Callable[[str], None]) -> None:
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
+            timeout_graceful_shutdown=int((_CONTEXT.settings.answer_timeout + _GRACE).total_seconds()),
         )
         host, taken = listener.getsockname()[:2]
         announce(f"http://[{host}]:{taken}" if ":" in host else f"http://{host}:{taken}")

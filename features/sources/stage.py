@@ -85,7 +85,9 @@ def stage(engine: Engine, home: Home, work: TableWork, load: Load, scratch: Path
     if known:
         engine.name("known", known)
     rows = scratch / f"{work.table}.parquet"
-    new = engine.write(fresh_query(table, has_twins=twins > 0, has_known=bool(known)), rows)
+    silent = [intake.number for intake in intakes if not intake.gives("available_at")]
+    fresh = fresh_query(table, load, has_twins=twins > 0, has_known=bool(known), silent=silent)
+    new = engine.write(fresh, rows)
     engine.name_query("_pulse_refused", refused_query(has_twins=twins > 0))
     refused = write_refused(engine, work.table, intakes, rules, scratch)
     offered = sum(counts.values())

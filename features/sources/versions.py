@@ -3,16 +3,18 @@
 In: the relation ``checked`` (judged rows of one load) and the stored files of the table. A record is its key with
 ``recorded_at``; a second content for the same record, known at the same moment, is a contradiction and none of the two
 is taken. The same content is taken once, from the moment it was first known. A later load may correct a record: its row
-is new.
+is new, and where the source does not say when it was recorded, it is known from now, so that no past snapshot changes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from features.events import Table
 from features.sources.contract import BLOCK, RULE, canonical_columns
-from features.sources.intake import Rule
+from features.sources.envelope import epoch
+from features.sources.intake import Load, Rule
 from features.sources.sql_text import identifier
 from features.warehouse import ROW, Engine
 
@@ -51,8 +53,11 @@ def name_twins(engine: Engine, table: Table, scratch: Path) -> int:
     return count
 
 
-def fresh_query(table: Table, *, has_twins: bool, has_known: bool) -> str:
-    """The rows to store: good, taken once, and not stored yet (relation ``known``)."""
+def fresh_query(table: Table, load: Load, *, has_twins: bool, has_known: bool, silent: Sequence[int]) -> str:
+    """The rows to store: good, taken once, and not stored yet (relation ``known``).
+
+    ``silent`` are the numbers of the intakes that do not say from when their rows could be known.
+    """
     conditions = [f"c.{RULE} IS NULL"]
     if has_twins:
         conditions.append(f"NOT EXISTS (SELECT 1 FROM {TWINS} AS t WHERE t.block = c.{BLOCK} AND t.row = c.{ROW})")
@@ -61,7 +66,20 @@ def fresh_query(table: Table, *, has_twins: bool, has_known: bool) -> str:
             "NOT EXISTS (SELECT 1 FROM known AS k "
             "WHERE k.row_hash = c.row_hash AND k.recorded_at IS NOT DISTINCT FROM c.recorded_at)"
         )
-    return f"SELECT {canonical_columns(table)} FROM {CHECKED} AS c WHERE {' AND '.join(conditions)}"
+    columns = canonical_columns(table)
+    if has_known and silent:
+        columns = columns.replace('"available_at"', f'{_available(table, load, silent)} AS "available_at"')
+    return f"SELECT {columns} FROM (SELECT * FROM {CHECKED} AS c WHERE {' AND '.join(conditions)})"
+
+
+def _available(table: Table, load: Load, silent: Sequence[int]) -> str:
+    key = ", ".join(identifier(name) for name in table.key)
+    now = f"MAKE_TIMESTAMPTZ({epoch(load.now)})"
+    corrects = f"{BLOCK} IN ({', '.join(map(str, silent))}) AND recorded_at IS NULL"
+    return (
+        f"CASE WHEN {corrects} AND HASH({key}) IN (SELECT HASH({key}) FROM known) "
+        f"THEN GREATEST(available_at, {now}) ELSE available_at END"
+    )
 
 
 def refused_query(*, has_twins: bool) -> str:

@@ -2,7 +2,8 @@
 -- Grain out: one row per account and week of account_weeks.
 -- Days are counted at noon UTC, which lies within the local day from UTC-12 to UTC+11. A day belongs to its strongest
 -- live phase (active > post > pre); pre_post_days are post days on which another campaign was in pre. phase is the one
--- with most days, the stronger one where equal. n_pre, n_active, n_post and phase_at_end are what stands at as_of.
+-- with most days, the stronger one where equal; quiet_phase says whether days outside of campaigns are off or none.
+-- n_pre, n_active, n_post and phase_at_end are what stands at as_of.
 WITH believed AS (
     SELECT
         a.account_id,
@@ -125,6 +126,7 @@ SELECT
     pre_days,
     pre_post_days,
     quiet_days,
+    quiet_phase,
     GREATEST(active_days, post_days, pre_days, quiet_days) AS days_in_phase,
     CASE
         WHEN n_active > 0 THEN 'active'

@@ -2,19 +2,9 @@
 -- Grain in: usage_user_weeks, usage_users. Grain out: one row per account, week and snapshot at which something became
 -- known (or was taken back: then negative); summed up to a snapshot they give the week as it was known there.
 -- users = users active in the week; user_days = days with activity, one per user and day.
-WITH user_weeks AS (
-    SELECT
-        user_no,
-        week_start,
-        MIN(from_as_of) AS from_as_of,
-        -- Gone only when every row was replaced or taken back.
-        CASE WHEN COUNT(*) = COUNT(until_as_of) THEN MAX(until_as_of) END AS until_as_of
-    FROM usage_user_weeks
-    WHERE user_no IS NOT NULL
-    GROUP BY user_no, week_start
-),
-
-day_bits AS (
+WITH day_bits AS (
+    SELECT 0 AS day_bit
+    UNION ALL
     SELECT 1 AS day_bit
     UNION ALL
     SELECT 2 AS day_bit
@@ -30,36 +20,80 @@ day_bits AS (
     SELECT 64 AS day_bit
 ),
 
-user_days AS (
+revised AS (
+    SELECT DISTINCT
+        user_no,
+        week_start
+    FROM usage_user_weeks
+    WHERE until_as_of IS NOT NULL
+),
+
+-- Bit 0 stands for the week as a whole.
+places AS (
     SELECT
         u.user_no,
         u.week_start,
-        MIN(u.from_as_of) AS from_as_of,
-        CASE WHEN COUNT(*) = COUNT(u.until_as_of) THEN MAX(u.until_as_of) END AS until_as_of
+        d.day_bit,
+        u.from_as_of,
+        u.until_as_of,
+        CASE WHEN r.user_no IS NULL THEN 0 ELSE 1 END AS is_revised
     FROM usage_user_weeks AS u
+    LEFT JOIN revised AS r
+        ON u.user_no = r.user_no AND u.week_start = r.week_start
     CROSS JOIN day_bits AS d
-    WHERE u.user_no IS NOT NULL AND (u.day_bits & d.day_bit) > 0
-    GROUP BY u.user_no, u.week_start, d.day_bit
+    WHERE u.user_no IS NOT NULL AND (d.day_bit = 0 OR (u.day_bits & d.day_bit) > 0)
 ),
 
-distinct_users AS (
+-- Spans of what was revised may overlap or leave a gap: each adds what those before have not covered.
+covered AS (
     SELECT
         user_no,
         week_start,
+        day_bit,
         from_as_of,
-        until_as_of,
-        1 AS users,
-        0 AS user_days
-    FROM user_weeks
+        COALESCE(until_as_of, CAST('2999-12-30' AS TIMESTAMPTZ)) AS until_as_of,
+        MAX(COALESCE(until_as_of, CAST('2999-12-30' AS TIMESTAMPTZ))) OVER (
+            PARTITION BY user_no, week_start, day_bit
+            ORDER BY from_as_of, COALESCE(until_as_of, CAST('2999-12-30' AS TIMESTAMPTZ))
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS covered_until
+    FROM places
+    WHERE is_revised = 1
+),
+
+presences AS (
+    SELECT
+        user_no,
+        week_start,
+        day_bit,
+        MIN(from_as_of) AS from_as_of,
+        CAST(NULL AS TIMESTAMPTZ) AS until_as_of
+    FROM places
+    WHERE is_revised = 0
+    GROUP BY user_no, week_start, day_bit
     UNION ALL
     SELECT
         user_no,
         week_start,
-        from_as_of,
-        until_as_of,
-        0 AS users,
-        1 AS user_days
-    FROM user_days
+        day_bit,
+        GREATEST(from_as_of, COALESCE(covered_until, from_as_of)) AS from_as_of,
+        until_as_of
+    FROM covered
+    WHERE covered_until IS NULL OR covered_until < until_as_of
+),
+
+distinct_users AS (
+    SELECT
+        n.account_id,
+        p.week_start,
+        p.from_as_of,
+        p.until_as_of,
+        CAST(SUM(CASE WHEN p.day_bit = 0 THEN 1 ELSE 0 END) AS BIGINT) AS users,
+        CAST(SUM(CASE WHEN p.day_bit > 0 THEN 1 ELSE 0 END) AS BIGINT) AS user_days
+    FROM presences AS p
+    INNER JOIN usage_users AS n
+        ON p.user_no = n.user_no
+    GROUP BY n.account_id, p.week_start, p.from_as_of, p.until_as_of
 ),
 
 measures AS (
@@ -78,20 +112,18 @@ measures AS (
     FROM usage_user_weeks
     UNION ALL
     SELECT
-        n.account_id,
-        d.week_start,
-        d.from_as_of,
-        d.until_as_of,
+        account_id,
+        week_start,
+        from_as_of,
+        until_as_of,
         0 AS core_events,
         0 AS collab_events,
         0 AS all_events,
         0 AS sessions,
         0 AS active_seconds,
-        d.users,
-        d.user_days
-    FROM distinct_users AS d
-    INNER JOIN usage_users AS n
-        ON d.user_no = n.user_no
+        users,
+        user_days
+    FROM distinct_users
 ),
 
 spans AS (

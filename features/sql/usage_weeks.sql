@@ -37,9 +37,9 @@ SELECT
         WHEN p.active_days = 7 THEN 'active'
         WHEN p.post_days = 7 AND p.pre_post_days = 0 THEN 'post'
         WHEN p.pre_days = 7 THEN 'pre'
-        WHEN p.quiet_days = 7 THEN p.phase
+        WHEN p.quiet_days = 7 THEN p.quiet_phase
     END AS pure_phase,
-    CASE WHEN p.phase = 'none' THEN 'none' ELSE 'off' END AS quiet_phase,
+    p.quiet_phase,
     p.active_days,
     p.post_days,
     p.pre_days,

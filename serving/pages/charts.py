@@ -11,16 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import pairwise
 
 from features.vocabulary import WEEK, Phase
 from serving.ledger import Entry
-from serving.pages.words import PHASE_NAMES, day, short_day
+from serving.pages.words import AMBER_FROM, GREEN_FROM, PHASE_NAMES, day, short_day, tenths
 
-LEAST_REACH = 10.0
+LEAST_REACH = 6.0
 """Points at the ends of the scale at least, so that small points look small on every account's page."""
-
-GREEN_FROM, AMBER_FROM = 65, 45
-"""Where the bands of health begin: training's scale says the same, a test holds the two together."""
 
 _MOST_TICKS = 4
 """As many dates as fit beside each other on a telephone."""
@@ -94,8 +92,7 @@ def diverging(values: Sequence[float]) -> tuple[Bar, ...]:
     reach = max([LEAST_REACH, *(abs(value) for value in values)])
     sizes = [50 * abs(value) / reach for value in values]
     return tuple(
-        Bar(_percent(50 - size if value < 0 else 50), _percent(size))
-        for value, size in zip(values, sizes, strict=True)
+        Bar(_percent(50 - size if value < 0 else 50), _percent(size)) for value, size in zip(values, sizes, strict=True)
     )
 
 
@@ -103,23 +100,21 @@ def stacked(amounts: Sequence[float], longest: float) -> tuple[Bar, ...]:
     """Bars one behind the other; ``longest`` is the sum that fills the row."""
     scale = 100 / longest if longest > 0 else 0.0
     starts = [sum(amounts[:place]) * scale for place in range(len(amounts))]
-    return tuple(
-        Bar(_percent(start), _percent(amount * scale)) for start, amount in zip(starts, amounts, strict=True)
-    )
+    return tuple(Bar(_percent(start), _percent(amount * scale)) for start, amount in zip(starts, amounts, strict=True))
 
 
 def trend(told: Sequence[Entry]) -> Trend:
-    """The trend of at least two scores of one account, oldest first."""
-    first, last = told[0].as_of, told[-1].as_of
+    """The trend of at least two scores of one account, oldest first; it ends a week after the newest."""
+    first, last = told[0].as_of, told[-1].as_of + WEEK
 
     def across(moment: datetime) -> float:
         return 100 * ((moment - first) / (last - first))
 
     dots = tuple(
-        Dot(_percent(across(one.as_of)), height(one.score.health), f"{day(one.as_of)}: {one.score.health:.0f}")
+        Dot(_percent(across(one.as_of)), height(one.score.health), f"{day(one.as_of)}: {tenths(one.score.health)}")
         for one in told
     )
-    pairs = list(zip(told, told[1:], strict=False))
+    pairs = list(pairwise(told))
     return Trend(
         dots=dots,
         strokes=tuple(
@@ -147,12 +142,13 @@ def height(health: float) -> str:
 
 
 def _stretches(told: Sequence[Entry]) -> Iterator[tuple[datetime, datetime, Phase]]:
-    # A phase holds from its score to the next one; equal neighbours are one stretch, so no seam shows.
+    # A phase holds until the next score, the newest for a week; equal neighbours are one stretch, so no seam shows.
     start = told[0]
     for one in told[1:]:
-        if one.score.phase is not start.score.phase or one is told[-1]:
+        if one.score.phase is not start.score.phase:
             yield start.as_of, one.as_of, start.score.phase
             start = one
+    yield start.as_of, told[-1].as_of + WEEK, start.score.phase
 
 
 def _months(first: datetime, last: datetime) -> list[tuple[datetime, str]]:

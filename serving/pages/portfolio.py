@@ -74,8 +74,20 @@ class PhaseLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Sums:
+    """What the chosen accounts add up to, in ``currency`` only; accounts that count in no sum are counted apart."""
+
+    currency: str
+    value: float
+    value_at_risk: float
+    phases: Sequence[PhaseLine]
+    other_currencies: int
+    without_value: int
+
+
+@dataclass(frozen=True, slots=True)
 class Portfolio:
-    """Everything the portfolio page shows. Sums of money are in ``currency`` only."""
+    """Everything the portfolio page shows; ``found`` is what accounts can be chosen by, whatever the choice."""
 
     as_of: datetime
     compared_on: datetime | None
@@ -85,12 +97,7 @@ class Portfolio:
     everyone: int
     accounts: int
     bands: Mapping[Band, int]
-    currency: str
-    value: float
-    value_at_risk: float
-    other_currencies: int
-    without_value: int
-    phases: Sequence[PhaseLine]
+    sums: Sums
     lines: Sequence[Line]
     pages: int
     found: Mapping[str, Sequence[str]]
@@ -122,29 +129,21 @@ def portfolio_of(reader: PortfolioReader, choice: Choice) -> Portfolio | None:
     if standing is None:
         return None
     chosen = [entry for entry in standing.entries if choice.takes(entry)]
-    currencies = Counter(entry.facts.currency or "" for entry in chosen if entry.facts.annual_value is not None)
-    ranked = sorted(currencies, key=lambda currency: (-currencies[currency], currency))
-    pages = max(1, -(-len(chosen) // PAGE_SIZE))
-    choice = replace(choice, page=min(max(1, choice.page), pages))
-    ordered = sorted(chosen, key=lambda entry: _rank(entry, ranked))
-    shown = ordered[(choice.page - 1) * PAGE_SIZE : choice.page * PAGE_SIZE]
-    currency = ranked[0] if ranked else ""
-    counted = [entry for entry in chosen if _counts(entry, currency)]
+    currencies = _currencies(chosen)
+    ordered = sorted(chosen, key=lambda entry: _rank(entry, currencies))
+    pages = max(1, -(-len(ordered) // PAGE_SIZE))
+    page = min(max(1, choice.page), pages)
+    shown = ordered[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     return Portfolio(
         as_of=standing.as_of,
         compared_on=standing.compared_on,
         new_model=_model_changed(standing, shown),
         model_versions=sorted({entry.score.model_version for entry in standing.entries}),
-        choice=choice,
+        choice=replace(choice, page=page),
         everyone=len(standing.entries),
         accounts=len(chosen),
         bands=Counter(entry.score.band for entry in chosen),
-        currency=currency,
-        value=sum(entry.facts.annual_value or 0.0 for entry in counted),
-        value_at_risk=sum(value_at_risk(entry) or 0.0 for entry in counted),
-        other_currencies=currencies.total() - len(counted),
-        without_value=len(chosen) - currencies.total(),
-        phases=_by_phase(counted),
+        sums=_sums(chosen, currencies[0] if currencies else ""),
         lines=_lines(reader, standing, shown),
         pages=pages,
         found=_found(standing.entries),
@@ -158,8 +157,10 @@ def value_at_risk(entry: Entry) -> float | None:
     return entry.value_at_risk
 
 
-def _counts(entry: Entry, currency: str) -> bool:
-    return entry.facts.annual_value is not None and (entry.facts.currency or "") == currency
+def _currencies(entries: Sequence[Entry]) -> list[str]:
+    """Most used first; only those in which a value is known."""
+    uses = Counter(entry.facts.currency or "" for entry in entries if entry.facts.annual_value is not None)
+    return sorted(uses, key=lambda currency: (-uses[currency], currency))
 
 
 def _rank(entry: Entry, currencies: Sequence[str]) -> tuple[bool, int, float, float, str]:
@@ -171,6 +172,19 @@ def _rank(entry: Entry, currencies: Sequence[str]) -> tuple[bool, int, float, fl
         -entry.value_at_risk,
         -entry.score.risk[90],
         entry.account_id,
+    )
+
+
+def _sums(entries: Sequence[Entry], currency: str) -> Sums:
+    valued = [entry for entry in entries if entry.facts.annual_value is not None]
+    counted = [entry for entry in valued if (entry.facts.currency or "") == currency]
+    return Sums(
+        currency=currency,
+        value=sum(entry.facts.annual_value or 0.0 for entry in counted),
+        value_at_risk=sum(value_at_risk(entry) or 0.0 for entry in counted),
+        phases=_by_phase(counted),
+        other_currencies=len(valued) - len(counted),
+        without_value=len(entries) - len(valued),
     )
 
 

@@ -1,8 +1,9 @@
 """What does the portfolio page read, and when need it not read again?
 
-Grain in: the ledger. Grain out: one :class:`Standing`: the newest entry per account, and the health of the same accounts
-four weeks before. The ledger is append-only: while its newest entry is the same, nothing in it has changed, so what was
-read stays true and is kept (reading 3,000 accounts costs 0.1 s of processor time, asking for the newest entry none).
+Grain in: the ledger. Grain out: one :class:`Standing`: the newest entry per account, and the health of the same
+accounts four weeks before. The ledger is append-only: while its newest entry is the same, nothing in it has changed, so
+what was read stays true and is kept (reading 3,000 accounts twice costs 0.2 s of processor time, asking for the newest
+entry a thousandth of that).
 """
 
 from __future__ import annotations

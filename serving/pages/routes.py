@@ -1,92 +1,98 @@
 """Which pages are there, and where?
 
-``/`` is the portfolio, ``/accounts/{id}`` one account, ``/static/`` the style sheet. Pages read the ledger and never
-score.
+``/`` is the portfolio, ``/accounts/{id}`` one account, ``/static/`` the style sheet and the icon. Pages read the ledger
+and never score; they work without scripts. Whatever a page shows is escaped by the template engine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from features.vocabulary import HORIZONS_DAYS, Band, Phase
+from features.vocabulary import HORIZONS_DAYS, Band
 from serving.explain import HEALTH_SCALE
 from serving.ledger import Ledger
 from serving.pages import words
-from serving.pages.charts import points_chart, trend_chart, value_chart
-from serving.pages.portfolio import Choice, Portfolio, portfolio_of
-from serving.wording import signed_points, written_share
+from serving.pages.account import account_page
+from serving.pages.portfolio import BANDS_AT_RISK, MISSING, Choice, Portfolio, portfolio_of, value_at_risk
+from serving.pages.reading import PortfolioReader
 
 _STATIC = Path(__file__).parent / "static"
-_TREND_LENGTH = 52
 _LONGEST_WORD = 200
 _PAGE_DIGITS = 6
+_FILTERS = {"owner": "CSM", "phase": "Phase", "segment": "Segment", "band": "Band", "currency": "Currency"}
+
+Filter = tuple[str, str, Sequence[tuple[str, str]]]
+"""Name, label and options of one filter; an option is a value and its words."""
 
 
 def page_routes(ledger: Ledger) -> list[BaseRoute]:
     """The routes of the pages over one ledger."""
-    render = _renderer()
+    render, reader = _renderer(), PortfolioReader(ledger)
 
     def portfolio(request: Request) -> HTMLResponse:
-        shown = portfolio_of(ledger, _choice(request))
+        shown = portfolio_of(reader, _choice(request))
         if shown is None:
             return HTMLResponse(render("empty.html"))
-        chart = Markup(value_chart(shown.values, shown.currency)) if shown.values else None  # noqa: S704  our own SVG
-        return HTMLResponse(render("portfolio.html", portfolio=shown, chart=chart, link=_link, **_options(shown)))
+        return HTMLResponse(render("portfolio.html", portfolio=shown, filters=_filters(shown)))
 
     def account(request: Request) -> HTMLResponse:
-        account_id = request.path_params["account_id"]
-        told = ledger.history(account_id, limit=_TREND_LENGTH)
-        if not told:
+        shown = account_page(ledger, request.path_params["account_id"])
+        if shown is None:
             return HTMLResponse(render("missing.html"), status_code=404)
-        entry = told[-1]
-        explanation = ledger.explanation(entry.entry_id)
-        trend = [(one.as_of, one.score.health, one.score.phase) for one in told]
-        return HTMLResponse(
-            render(
-                "account.html",
-                entry=entry,
-                explanation=explanation,
-                points=Markup(points_chart(explanation.subcategories)),  # noqa: S704  our own SVG
-                trend=Markup(trend_chart(trend)) if len(trend) > 1 else None,  # noqa: S704  our own SVG
-                told=told,
-            )
-        )
+        return HTMLResponse(render("account.html", page=shown))
 
     return [
         Route("/", portfolio),
         Route("/accounts/{account_id:path}", account),
-        Mount("/static", StaticFiles(directory=_STATIC)),
+        Mount("/static", _StyleFiles(directory=_STATIC)),
     ]
 
 
+class _StyleFiles(StaticFiles):
+    """The files of the pages; kept by the browser, and asked for anew only when they have changed."""
+
+    def file_response(self, *args: Any, **options: Any) -> Response:
+        response = super().file_response(*args, **options)
+        response.headers["cache-control"] = "no-cache"
+        return response
+
+
 def _choice(request: Request) -> Choice:
-    asked = {name: request.query_params.get(name, "")[:_LONGEST_WORD] for name in ("segment", "phase", "band", "owner")}
-    page = request.query_params.get("page", "1")
+    asked = {name: request.query_params.get(name, "")[:_LONGEST_WORD] for name in _FILTERS}
+    page = request.query_params.get("page", "")
     readable = page.isascii() and page.isdigit() and len(page) <= _PAGE_DIGITS
-    return Choice(**asked, page=max(1, int(page)) if readable else 1)
+    return Choice(**asked, page=int(page) if readable else 1)
 
 
-def _options(shown: Portfolio) -> dict[str, list[tuple[str, str]]]:
-    return {
-        "owner_options": [(owner, owner) for owner in shown.owners],
-        "phase_options": [(str(phase), words.PHASE_WORDS[phase]) for phase in Phase],
-        "segment_options": [(segment, words.SEGMENT_WORDS.get(segment, segment)) for segment in shown.segments],
-        "band_options": [(str(band), words.BAND_WORDS[band]) for band in Band],
+def _filters(shown: Portfolio) -> list[Filter]:
+    """The filters to show; what was asked for is among the options even if no account has it."""
+    known: dict[str, Mapping[str, str]] = {
+        "owner": {MISSING: words.NOBODY},
+        "phase": {str(phase): name for phase, name in words.PHASE_NAMES.items()},
+        "segment": {MISSING: "not known", **words.SEGMENT_NAMES},
+        "band": {str(band): name for band, name in words.BAND_NAMES.items()},
+        "currency": {MISSING: "not known"},
     }
+    filters: list[Filter] = []
+    for name, label in _FILTERS.items():
+        values = list(dict.fromkeys([*shown.found.get(name, known[name]), getattr(shown.choice, name)]))
+        options = [(value, known[name].get(value, value)) for value in values if value]
+        if name != "currency" or len(options) > 1:
+            filters.append((name, label, options))
+    return filters
 
 
 def _link(choice: Choice, **changed: Any) -> str:
-    asked = {name: getattr(choice, name) for name in ("segment", "phase", "band", "owner", "page")} | changed
+    asked = choice.asked() | ({"page": str(choice.page)} if choice.page > 1 else {}) | changed
     kept = {name: value for name, value in asked.items() if value not in ("", 1)}
     return "/?" + urlencode(kept) if kept else "/"
 
@@ -95,14 +101,24 @@ def _renderer() -> Callable[..., str]:
     environment = Environment(
         loader=PackageLoader("serving.pages"),
         autoescape=True,
+        auto_reload=False,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.globals.update(
-        words=words, bands=list(Band), phases=list(Phase), horizons=HORIZONS_DAYS, health_scale=HEALTH_SCALE
+        words=words,
+        bands_at_risk=BANDS_AT_RISK,
+        phases=tuple(words.PHASE_NAMES),
+        under_notice=Band.LOST_PENDING,
+        too_little_data=Band.UNKNOWN,
+        horizons=HORIZONS_DAYS,
+        health_scale=HEALTH_SCALE,
+        link=_link,
+        value_at_risk=value_at_risk,
+        zip=zip,
     )
-    environment.filters.update(share=written_share, points=signed_points, idpath=lambda text: quote(text, safe=""))
+    environment.filters.update(idpath=lambda text: quote(text, safe=""))
 
     def render(name: str, **values: Any) -> str:
         return environment.get_template(name).render(**values)

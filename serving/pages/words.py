@@ -1,4 +1,4 @@
-"""Which words do the pages use for accounts, bands, phases, grades, amounts and dates?
+"""Which words do the pages use for accounts, health, bands, phases, grades, amounts and dates?
 
 A customer-success manager's words, not the model's; British spelling. What is not known is written as such, never as a
 number. Pure.
@@ -50,6 +50,9 @@ GRADE_WORDS = {
     "D": "rests on too little data to be relied on",
 }
 SEGMENT_NAMES = {"studio": "Studio", "broadcaster": "Broadcaster", "agency": "Agency", "other": "Other"}
+AMBER_FROM, GREEN_FROM = 45, 65
+"""Where the bands of health begin: training's scale says the same, a test holds the two together."""
+
 NOBODY = "nobody"
 NO_DATE = "no fixed date"
 
@@ -74,6 +77,13 @@ def segment_name(segment: str | None) -> str:
 def money(amount: float | None, currency: str | None) -> str:
     """An amount in whole units with its currency, ``USD 12,400``; "not known" where there is none."""
     return NOT_KNOWN if amount is None else f"{currency or ''}\u00a0{amount:,.0f}".lstrip("\u00a0")
+
+
+def tenths(health: float) -> float:
+    """Health to a tenth, never rounded into the next band: 64.98 is amber and must not read 65.0, where green begins."""
+    rounded = round(health, 1)
+    crosses = any(health < edge <= rounded for edge in (AMBER_FROM, GREEN_FROM))
+    return round(rounded - 0.1, 1) if crosses else rounded
 
 
 def share(part: float) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -123,8 +125,6 @@ def test_a_manifest_says_what_it_promises(tmp_path: Path) -> None:
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.binary(max_size=8), st.sets(st.sampled_from("abc"))), max_size=8))
 def test_any_run_of_commits_ends_as_a_dictionary_would(commits: list[tuple[str, bytes, set[str]]]) -> None:
     # The oracle: a plain dict from name to content.
-    import tempfile
-
     with tempfile.TemporaryDirectory() as place:
         dataset, oracle = Dataset(Path(place) / "t"), dict[str, bytes]()
         for name, content, replacing in commits:
@@ -135,8 +135,6 @@ def test_any_run_of_commits_ends_as_a_dictionary_would(commits: list[tuple[str, 
 
 
 def test_the_hash_of_a_large_file_is_that_of_its_bytes(tmp_path: Path) -> None:
-    import hashlib
-
     path = tmp_path / "large"
     path.write_bytes(b"0123456789" * 250_000)
     assert sha256_of(path) == hashlib.sha256(b"0123456789" * 250_000).hexdigest()

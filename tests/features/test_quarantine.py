@@ -1,4 +1,4 @@
-"""Do refused rows wait where a person finds them, with all that is needed to replay them, and where nobody else looks?"""
+"""Do refused rows wait where a person finds them, with all that a replay needs, and where nobody else looks?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows, distinct users, baselines and expectations of the SQL steps against a plain-Python count of the known rows."""
+"""Windows, distinct users, baselines and expectations of the SQL steps against a plain-Python count of known rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.features.sql_case import rows_of
 from tests.features.usage_oracle import Use, World
 from tests.features.view_case import view_rows
 
-SEEDS = (1, 2)
+SEEDS = (1, 2, 3)
 AS_OFS = [FIRST + timedelta(weeks=week) for week in (2, 9, 20, 31, 45, 58, 64)]
 SEATS = 20
 
@@ -103,6 +103,8 @@ def test_what_is_to_be_expected_equals_the_definition_worked_out_week_by_week(se
             value = known.par(account, as_of, weeks, measure)
             seen += value is not None
             assert row[name] == pytest.approx(value, abs=1e-6), (name, account, as_of)
+        against_segment = known.segment_par(account, as_of, 26)
+        assert row["active_seats_par_w26"] == pytest.approx(against_segment, abs=1e-6), (account, as_of)
     assert seen > 60
 
 

@@ -63,8 +63,8 @@ def test_files_with_other_columns_are_one_table_with_nulls(tmp_path: Path) -> No
     pq.write_table(pa.table({"a": [1]}), tmp_path / "1.parquet")
     pq.write_table(pa.table({"b": [2], "a": [3]}), tmp_path / "2.parquet")
     with open_engine(threads=1) as engine:
-        engine.name("both", [tmp_path / "1.parquet", tmp_path / "2.parquet"])
-        assert engine.fetch("SELECT a, b FROM both ORDER BY a").to_pylist() == [{"a": 1, "b": None}, {"a": 3, "b": 2}]
+        engine.name("ab", [tmp_path / "1.parquet", tmp_path / "2.parquet"])
+        assert engine.fetch("SELECT a, b FROM ab ORDER BY a").to_pylist() == [{"a": 1, "b": None}, {"a": 3, "b": 2}]
 
 
 def test_rows_of_a_file_are_numbered_from_one_in_their_order(tmp_path: Path) -> None:

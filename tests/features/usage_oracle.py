@@ -101,7 +101,7 @@ class World:
         return count
 
     def quiet_phase(self, account: str, week: datetime) -> str:
-        """off or none, when the week closed."""
+        """What a quiet week was, off or none, when the week closed."""
         as_of = week + WEEK
         known = [each for each in self.windows[account] if each.takes_part and each.believed_at(as_of)]
         ran = any(each.active_start <= as_of < each.active_end + timedelta(days=400) for each in known)
@@ -184,25 +184,44 @@ class World:
         return Done(*(exp((value / 1e6 + 50 * log(prior)) / (weights + 50)) for value, prior in pairs))  # type: ignore[arg-type]
 
     def expected(self, account: str, week: datetime) -> Done | None:
-        """What was to be expected of a week on the Monday on which it began, in thousandths; None without a baseline."""
+        """What was to be expected of a week when it began, in thousandths; None without a baseline."""
         if not self.is_measured(account, week):
             return Done()
         base = self.baseline(account, week) if week > self.first else None
         if base is None:
             return None
+        pairs = zip(base, self.factor(account, week), strict=True)
+        return Done(*(floor(own * factor + 0.5) for own, factor in pairs))
+
+    def factor(self, account: str, week: datetime) -> list[float]:
+        """The multipliers of a week's days, as known when it began, for core, collab and users."""
         times = self.times(self.segments[account], week)
         days, quiet = self.days(account, week), times[self.quiet_phase(account, week)]
-        answer = []
-        for place, own in enumerate(base):
-            factor = (
+        return [
+            (
                 days["active"] * times["active"][place]
                 + days["pre"] * times["pre"][place]
                 + days["post"] * times["post"][place]
                 + days["both"] * max(times["pre"][place], times["post"][place])
                 + days["quiet"] * quiet[place]
-            ) / 7
-            answer.append(floor(own * factor + 0.5))
-        return Done(*answer)
+            )
+            / 7
+            for place in range(3)
+        ]
+
+    def segment_par(self, account: str, as_of: datetime, weeks: int) -> float | None:
+        """ln(active seat-weeks / those of the segment's seats in such weeks)."""
+        closed = [week for week in self.closed(as_of)[-weeks:] if self.is_measured(account, week)]
+        levels = [self.level(self.segments[account], week) for week in closed]
+        if not closed or None in levels or None in [self.expected(account, week) for week in closed]:
+            return None
+        usual = sum(
+            floor(floor(1000 * level.users * self.seats + 0.5) * self.factor(account, week)[2] + 0.5)
+            for week, level in zip(closed, levels, strict=True)
+            if level is not None
+        )
+        done = sum(self.weekly[as_of].get((account, week), Done()).users for week in self.closed(as_of)[-weeks:])
+        return log((1000 * done + 500) / (usual + 500))
 
     def par(self, account: str, as_of: datetime, weeks: int, measure: str) -> float | None:
         """ln(done / expected) over the last weeks."""
@@ -223,9 +242,11 @@ class World:
         }
         uses = [_use(row, row["event_at"], row["feature_code"]) for row in totals]
         sessions: set[Any] = set()
-        for row in _last(self.tables["usage_events"], ("event_id",), monday):
-            if (row["account_id"], row["product_sku"], row["event_at"].date()) not in covered:
-                uses.append(_use({**row, **_one(row, sessions)}, row["event_at"], row["feature_family"]))
+        uses += [
+            _use({**row, **_one(row, sessions)}, row["event_at"], row["feature_family"])
+            for row in _last(self.tables["usage_events"], ("event_id",), monday)
+            if (row["account_id"], row["product_sku"], row["event_at"].date()) not in covered
+        ]
         return [use for use in uses if use.events > 0 and use.week + WEEK <= monday]
 
 

@@ -10,6 +10,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+
+from features.errors import _EXIT_CODES
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("features", "training", "serving")
@@ -95,8 +98,6 @@ def test_help_does_not_load_a_heavy_library() -> None:
 
 
 def test_every_direct_dependency_is_locked_within_its_bounds() -> None:
-    from packaging.requirements import Requirement
-
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [Requirement(text) for text in [*project["dependencies"], *project["optional-dependencies"]["dev"]]]
     lines = re.findall(
@@ -118,8 +119,42 @@ def test_the_lock_names_no_address_and_hashes_everything() -> None:
 
 
 def test_every_exit_code_stands_in_the_readme() -> None:
-    from features.errors import _EXIT_CODES
-
     readme = (ROOT / "README.md").read_text()
     missing = [f"{code} {kind.__name__}" for kind, code in _EXIT_CODES.items() if f"| {code} |" not in readme]
     assert missing == []
+
+
+DOORS = {
+    "features": {
+        "catalogue",
+        "cohort",
+        "errors",
+        "events",
+        "progress",
+        "settings",
+        "state",
+        "store",
+        "vocabulary",
+        "warehouse",
+        # Parts of a door, imported through it.
+        "catalogue_parts",
+        "tables",
+    },
+    "training": {"model", "promotions"},
+}
+
+
+@pytest.mark.parametrize("room", sorted(DOORS))
+def test_every_module_is_a_door_or_closed_to_the_rooms_downstream(room: str) -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    modules = {path.stem for path in (ROOT / room).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    closed = {f"{room}.{name}" for name in modules - DOORS[room] - {"__init__"}}
+    downstream = {"features": ["training", "serving"], "training": ["serving"]}[room]
+    for source in downstream:
+        listed = {
+            module
+            for contract in contracts
+            if contract["type"] == "forbidden" and contract["source_modules"] == [source]
+            for module in contract["forbidden_modules"]
+        }
+        assert closed - listed == set()

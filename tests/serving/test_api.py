@@ -128,6 +128,16 @@ def test_the_endpoint_tells_what_the_batch_told_bit_for_bit(service: Service) ->
         assert result["score"]["points"] == {str(part): points for part, points in score.points.items()}
 
 
+def test_ten_thousand_ids_with_mixed_outcomes_are_answered_one_by_one(service: Service) -> None:
+    mixed = [*ids(), "nobody", *ids("onboarding"), *ids("lost_pending")]
+    asked = [mixed[number % len(mixed)] for number in range(10_000)]
+    outcome = {"nobody": "not_found", **dict.fromkeys(ids("onboarding"), "insufficient_data")}
+    results = service.client.post("/v1/score", json={"account_ids": asked}).json()["results"]
+    assert [(result["account_id"], result["status"]) for result in results] == [
+        (account_id, outcome.get(account_id, "ok")) for account_id in asked
+    ]
+
+
 def test_an_explanation_comes_with_its_score_from_one_model(service: Service) -> None:
     known = ids()[0]
     told = service.scorer.score_accounts([known], now())[0].assessment

@@ -83,8 +83,8 @@ def test_the_stored_model_is_native_and_nothing_is_pickled(
 def test_every_trial_is_kept_as_a_nested_run(registry: ModelRegistry, booster: lgb.Booster) -> None:
     opened = open_one(registry, booster)
     registry.record_trials(opened, [Trial(0, {"num_leaves": 7}, 0.31), Trial(1, {"num_leaves": 15}, 0.29)], at=NOON)
-    nested = registry._client.search_runs(  # noqa: SLF001 - read back through MLflow itself
-        [registry._experiment()],  # noqa: SLF001
+    nested = registry._client.search_runs(
+        [registry._experiment()],
         f"tags.`mlflow.parentRunId` = '{opened.run_id}'",
     )
     kept = sorted((run.data.params["num_leaves"], run.data.metrics["within_window_log_loss"]) for run in nested)
@@ -113,5 +113,5 @@ def test_an_outer_mlflow_run_in_the_environment_does_not_mislead(
 def test_the_alias_follows_the_live_version(registry: ModelRegistry, booster: lgb.Booster) -> None:
     opened = open_one(registry, booster)
     registry.mirror_champion(opened.version)
-    found = registry._client.get_model_version_by_alias("campaign-pulse", "champion")  # noqa: SLF001
+    found = registry._client.get_model_version_by_alias("campaign-pulse", "champion")
     assert str(found.version) == opened.version
