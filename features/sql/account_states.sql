@@ -1,4 +1,4 @@
--- What was known of each account on every Monday (as_of): the latest state that held and was known by then.
+-- What was known of each account on every Monday (as_of)? The latest state that held and was known by then.
 -- Grain in: accounts_history (states). Grain out: one row per account and Monday, from the first week with data.
 WITH known AS (
     SELECT

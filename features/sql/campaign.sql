@@ -1,6 +1,6 @@
 -- How did the last campaigns go, what is live, and did the account come back after the wrap?
--- Grain out: one row per cohort row; null in all but the counts where no campaign of the account was known. A phase of a
--- campaign can be judged from its second closed week on, or when it is over. Logarithms as in engagement.
+-- Grain out: one row per cohort row; null in all but the counts where no campaign of the account was known. A phase of
+-- a campaign can be judged from its second closed week on, or when it is over. Logarithms as in engagement.
 WITH judged AS (
     SELECT
         *,

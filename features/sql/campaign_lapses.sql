@@ -1,7 +1,7 @@
 -- Which accounts left out a campaign whose last instance they had joined?
--- Grain in: campaign_instances_history, campaign_spans, cohort. Grain out: one row per cohort row that left one out. The
--- instance left out runs, or ended up to six weeks ago; the one before is the last of its campaign that was not cancelled.
--- Its days are taken as UTC: an account that does not take part has no midnight of its own there.
+-- Grain in: campaign_instances_history, campaign_spans, cohort. Grain out: one row per cohort row that left one out.
+-- The instance left out runs, or ended up to six weeks ago; the one before is the last of its campaign that was not
+-- cancelled. Its days are taken as UTC: an account that does not take part has no midnight of its own there.
 WITH known AS (
     SELECT
         g.as_of,

@@ -1,7 +1,7 @@
 -- What mood do survey answers around campaigns show?
--- Grain in: survey_lives, phase_weeks, cohort. Grain out: one row per cohort row: answers of the account given within 52
--- weeks in weeks of pre, active or post phase, their sum, and the mean of all accounts' such answers so far. Scores run
--- from 0 (worst) to 1000.
+-- Grain in: survey_lives, phase_weeks, cohort. Grain out: one row per cohort row: answers of the account given within
+-- 52 weeks in weeks of pre, active or post phase, their sum, and the mean of all accounts' such answers so far. Scores
+-- run from 0 (worst) to 1000.
 WITH answers AS (
     SELECT
         s.account_id,

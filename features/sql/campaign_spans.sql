@@ -1,7 +1,7 @@
 -- At which snapshots of the run was which belief about an account's campaign in force?
--- Grain in: campaign_windows. Grain out: one row per belief that takes part and is in force at a snapshot of the run, at
--- the snapshots [from_as_of, until_as_of). A week belongs to the phase in which its middle lies, which is the phase of most
--- of its days: pre = [pre_week, active_week), active = [active_week, wrap_week).
+-- Grain in: campaign_windows. Grain out: one row per belief that takes part and is in force at a snapshot of the run,
+-- at the snapshots [from_as_of, until_as_of). A week belongs to the phase in which its middle lies, which is the phase
+-- of most of its days: pre = [pre_week, active_week), active = [active_week, wrap_week).
 WITH spans AS (
     SELECT
         w.account_id,

@@ -1,8 +1,8 @@
 -- What was done in the weeks of each campaign, and what was to be expected there, as known at each snapshot?
--- Grain in: campaign_spans, usage_changes, usage_expected, ticket_lives. Grain out: one row per span and snapshot in which
--- it is in force, up to three years after the wrap. pre_*, active_* and back_* are sums over the closed weeks of the pre
--- phase, of the active phase, and of the third to sixth week after it; *_weeks counts them. Only weeks in which the
--- account was measured count. Expected and baseline are thousandths.
+-- Grain in: campaign_spans, usage_changes, usage_expected, ticket_lives. Grain out: one row per span and snapshot in
+-- which it is in force, up to three years after the wrap. pre_*, active_* and back_* are sums over the closed weeks of
+-- the pre phase, of the active phase, and of the third to sixth week after it; *_weeks counts them. Only weeks in which
+-- the account was measured count. Expected and baseline are thousandths.
 WITH users_known AS (
     SELECT
         account_id,

@@ -1,7 +1,7 @@
 -- How long has one of an account's key users been silent?
--- Grain in: usage_user_weeks, usage_users, seat_spans. Grain out: one row per account and snapshot with a key user. Key users are the
--- three with most core actions in the 26 weeks before the last 4 (so that a silence does not unseat them); freelancers,
--- as known at the snapshot, come and go and are left out.
+-- Grain in: usage_user_weeks, usage_users, seat_spans. Grain out: one row per account and snapshot with a key user. Key
+-- users are the three with most core actions in the 26 weeks before the last 4 (so that a silence does not unseat
+-- them); freelancers, as known at the snapshot, come and go and are left out.
 WITH changes AS (
     SELECT
         user_no,

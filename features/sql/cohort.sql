@@ -1,7 +1,8 @@
 -- Who could still leave at each as_of, and when does the next decision fall?
--- Grain in: live_contracts, account_states. Grain out: one row per live account and as_of; status is at_risk, lost_pending
--- (every live contract is under notice) or onboarding. One live contract stands for the account: the dearest that is not
--- under notice. acv_minor is the sum over the live contracts in its currency, seats over all of them.
+-- Grain in: live_contracts, account_states. Grain out: one row per live account and as_of; status is at_risk,
+-- lost_pending (every live contract is under notice) or onboarding. One live contract stands for the account: the
+-- dearest that is not under notice. acv_minor is the sum over the live contracts in its currency, seats over all of
+-- them.
 WITH live AS (
     SELECT
         c.*,

@@ -72,7 +72,7 @@ SELECT
     as_of,
     segment,
     country,
-    LN(last_value / value_3m) AS trend_3m,
-    LN(last_value / value_12m) AS trend_12m
+    LN(NULLIF(last_value, 0) / NULLIF(value_3m, 0)) AS trend_3m,
+    LN(NULLIF(last_value, 0) / NULLIF(value_12m, 0)) AS trend_12m
 FROM chosen
 WHERE choice = 1

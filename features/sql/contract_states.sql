@@ -1,4 +1,4 @@
--- What was known of each contract on every Monday (as_of), with the account's first start (tenure) and its seats.
+-- What was known of each contract on every Monday (as_of), of its seats, and of the account's first start (tenure)?
 -- Grain in: contracts_history, subscription_lines_history (states). Grain out: one row per contract and Monday.
 WITH known AS (
     SELECT

@@ -23,7 +23,7 @@ rates AS (
     SELECT
         r.as_of,
         r.currency,
-        r.to_reporting / u.per_major AS minor_to_reporting
+        r.to_reporting / NULLIF(u.per_major, 0) AS minor_to_reporting
     FROM ranked_rates AS r
     INNER JOIN minor_units AS u
         ON r.currency = u.currency
@@ -214,7 +214,7 @@ SELECT
     s.known_at,
     i.due_minor_days / NULLIF(i.due_minor, 0) AS days_late_w52,
     CASE
-        WHEN i.due_ever >= 4 THEN i.last_days / 2 - i.before_days / LEAST(i.due_ever - 2, 4)
+        WHEN i.due_ever >= 4 THEN i.last_days / 2 - i.before_days / NULLIF(LEAST(i.due_ever - 2, 4), 0)
     END AS days_late_change,
     CASE
         WHEN i.due_invoices > 0
@@ -232,11 +232,12 @@ SELECT
     CAST(i.attempts AS DOUBLE) AS dunning_stage,
     COALESCE(k.credit_minor, 0) / NULLIF(i.issued_minor, 0) AS quality_credit_ratio_w52,
     CASE WHEN w.as_of IS NOT NULL THEN CAST(COALESCE(p.disputed_w52, 0) AS DOUBLE) END AS payment_disputes_w52,
-    LN(GREATEST(s.acv_minor / s.per_major, 1)) AS annual_value_log,
+    LN(GREATEST(s.acv_minor / NULLIF(s.per_major, 0), 1)) AS annual_value_log,
     CASE
-        WHEN s.acv_minor > 0 AND y.acv_minor > 0 AND y.other_currency = 0 THEN LN(s.acv_minor / y.acv_minor)
+        WHEN s.acv_minor > 0 AND y.acv_minor > 0 AND y.other_currency = 0
+            THEN LN(NULLIF(s.acv_minor, 0) / NULLIF(y.acv_minor, 0))
     END AS annual_value_change_w52,
-    CASE WHEN s.seats > 0 AND y.seats > 0 THEN LN(s.seats / y.seats) END AS seats_contracted_change_w52,
+    CASE WHEN s.seats > 0 AND y.seats > 0 THEN LN(NULLIF(s.seats, 0) / NULLIF(y.seats, 0)) END AS seats_contracted_change_w52,
     s.discount_pct - t.discount_pct AS discount_change,
     u.users / NULLIF(s.seats, 0) AS peak_seat_utilisation_w26
 FROM snapshots AS s

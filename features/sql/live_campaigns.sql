@@ -1,6 +1,6 @@
 -- Which campaigns are live at each snapshot, in words?
--- Grain in: campaign_spans, cohort. Grain out: one row per cohort row with a live campaign: up to three labels with their
--- phase, the strongest phase first, and how many more there are; phases = how many different phases they are in.
+-- Grain in: campaign_spans, cohort. Grain out: one row per cohort row with a live campaign: up to three labels with
+-- their phase, the strongest phase first, and how many more there are; phases = how many different phases they are in.
 WITH live AS (
     SELECT
         c.account_id,

@@ -1,8 +1,8 @@
 -- Which contracts were live on every Monday (as_of), and was notice given, as far as was known?
 -- Grain in: contract_states, contract_events. Grain out: one row per live contract and Monday; under_notice is 1 or 0.
 -- What was said last counts: a notice that was withdrawn, or that a renewal followed, is none. A contract is over after
--- its end, or once a notice has taken effect. One that renews by itself stays live for 14 days after its end: renewals are
--- written down late, within days (twice the usual lag), and no account should drop out and come back.
+-- its end, or once a notice has taken effect. One that renews by itself stays live for 14 days after its end: renewals
+-- are written down late, within days (twice the usual lag), and no account should drop out and come back.
 WITH versions AS (
     SELECT
         g.week_start AS as_of,

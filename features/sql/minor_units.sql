@@ -1,6 +1,6 @@
 -- How many minor units make one major unit of a currency?
--- Grain in: contracts_history, invoices_history, payments, fx_rates. Grain out: one row per currency in use. Most have a
--- hundred; ISO 4217 lists those that have none or a thousand.
+-- Grain in: contracts_history, invoices_history, payments, fx_rates. Grain out: one row per currency in use. Most have
+-- a hundred; ISO 4217 lists those that have none or a thousand.
 WITH used AS (
     SELECT currency FROM contracts_history
     UNION

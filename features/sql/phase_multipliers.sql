@@ -1,9 +1,10 @@
 -- How many times its quiet level does a typical account of a segment work in each phase, as known at each snapshot?
--- Grain out: one row per segment, phase and snapshot. For every account: all it did in weeks that lay wholly in the phase,
--- as known by the snapshot, over the baselines that were known when each of those weeks began; then the geometric mean of
--- these ratios, weighted by weeks (a mean of sums would follow the few that work together most, and leave the others
--- under expectation). It is drawn to a prior as if 50 account-weeks had shown it; the priors are the domain reference's
--- (ramp 1.5, burst 3, aftermath .85), for active seats weaker, because most seats are in use in quiet weeks too.
+-- Grain out: one row per segment, phase and snapshot. For every account: all it did in weeks that lay wholly in the
+-- phase, as known by the snapshot, over the baselines that were known when each of those weeks began; then the
+-- geometric mean of these ratios, weighted by weeks (a mean of sums would follow the few that work together most, and
+-- leave the others under expectation). It is drawn to a prior as if 50 account-weeks had shown it; the priors are the
+-- domain reference's (ramp 1.5, burst 3, aftermath .85), for active seats weaker, because most seats are in use in
+-- quiet weeks too.
 WITH priors AS (
     SELECT 'pre' AS phase, LN(1.5) AS actions, LN(1.1) AS users
     UNION ALL

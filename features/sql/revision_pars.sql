@@ -16,7 +16,7 @@ cycles AS (
         gone_on,
         LEAST(gone_on, CAST(DATE_TRUNC('week', CAST(closed_at AS DATE)) AS DATE) + 189) AS until_on,
         COUNT(*) AS cycles,
-        CAST(SUM(CAST(FLOOR(LN(cycle_s) * 1000000 + 0.5) AS BIGINT)) AS BIGINT) AS ln_millionths
+        CAST(SUM(CAST(FLOOR(LN(NULLIF(cycle_s, 0)) * 1000000 + 0.5) AS BIGINT)) AS BIGINT) AS ln_millionths
     FROM revision_cycles
     GROUP BY
         account_id, segment, phase, basis, known_on, gone_on,
@@ -66,7 +66,7 @@ expected AS (
         phase,
         basis,
         on_date,
-        CAST(FLOOR(ln_millionths / cycles + 0.5) AS BIGINT) AS ln_millionths
+        CAST(FLOOR(ln_millionths / NULLIF(cycles, 0) + 0.5) AS BIGINT) AS ln_millionths
     FROM so_far
     WHERE cycles > 0
 )

@@ -1,7 +1,8 @@
 -- How long do new seats wait for their first real use?
--- Grain in: seat_spans, usage_user_weeks, usage_users. Grain out: one row per account and snapshot of account_weeks, over
--- the seats assigned in the 26 weeks before it: new_seats, and waited_days of all of them together; a seat not yet used
--- has waited until the snapshot. Days are counted from 2000-01-01, so that the wait of open seats is a difference of sums.
+-- Grain in: seat_spans, usage_user_weeks, usage_users. Grain out: one row per account and snapshot of account_weeks,
+-- over the seats assigned in the 26 weeks before it: new_seats, and waited_days of all of them together; a seat not yet
+-- used has waited until the snapshot. Days are counted from 2000-01-01, so that the wait of open seats is a difference
+-- of sums.
 WITH seats AS (
     SELECT
         ROW_NUMBER() OVER (ORDER BY s.seat_id, s.from_as_of) AS seat_no,

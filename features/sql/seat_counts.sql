@@ -1,6 +1,6 @@
 -- How many seats were assigned at each snapshot, and was any seat known?
--- Grain in: seat_spans. Grain out: one row per account and snapshot of account_weeks; known_seats > 0 once a seat source
--- gave any row for the account. A seat is assigned from assigned_at until revoked_at.
+-- Grain in: seat_spans. Grain out: one row per account and snapshot of account_weeks; known_seats > 0 once a seat
+-- source gave any row for the account. A seat is assigned from assigned_at until revoked_at.
 WITH spans AS (
     SELECT
         account_id,

@@ -1,7 +1,8 @@
 -- Which state of each seat was believed at which snapshots?
--- Grain in: seat_assignments_history (states). Grain out: one row per seat state that was ever believed at a snapshot, in
--- force at the snapshots [from_as_of, until_as_of); until_as_of is null while it stands. The state believed is the one
--- with the latest valid_from (then available_at) among those known: a state falls when a stronger one becomes known.
+-- Grain in: seat_assignments_history (states). Grain out: one row per seat state that was ever believed at a snapshot,
+-- in force at the snapshots [from_as_of, until_as_of); until_as_of is null while it stands. The state believed is the
+-- one with the latest valid_from (then available_at) among those known: a state falls when a stronger one becomes
+-- known.
 WITH seen AS (
     SELECT
         seat_id,

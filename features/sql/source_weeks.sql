@@ -1,6 +1,6 @@
 -- When did each source last tell something about an account, as known at each snapshot?
--- Grain in: usage_user_weeks and canonical tables. Grain out: one row per account and snapshot of account_weeks: *_week is
--- the last week of which the source held a row by then, null while it held none.
+-- Grain in: usage_user_weeks and canonical tables. Grain out: one row per account and snapshot of account_weeks: *_week
+-- is the last week of which the source held a row by then, null while it held none.
 WITH told AS (
     SELECT
         account_id,

@@ -21,7 +21,7 @@ lives AS (
         CAST(event_at AS DATE) AS submitted_on,
         CASE
             WHEN score_01 IS NOT NULL THEN 10 * score_01
-            WHEN scale_max > scale_min THEN 10 * (score_raw - scale_min) / (scale_max - scale_min)
+            WHEN scale_max > scale_min THEN 10 * (score_raw - scale_min) / NULLIF(scale_max - scale_min, 0)
             -- A recommendation score without a stated scale is on 0-10, as everywhere.
             WHEN survey_family = 'nps' AND score_raw BETWEEN 0 AND 10 THEN score_raw
         END AS score,

@@ -27,8 +27,9 @@ opened AS (
     SELECT
         w.segment,
         w.phase,
-        t.known_on,
-        t.gone_on
+        -- A ticket opened at a Monday's midnight belongs to the week that begins: it counts when that is over.
+        GREATEST(t.known_on, w.closed_on) AS known_on,
+        GREATEST(t.gone_on, w.closed_on) AS gone_on
     FROM ticket_lives AS t
     INNER JOIN live_weeks AS w
         ON t.account_id = w.account_id AND CAST(DATE_TRUNC('week', t.created_on) AS DATE) = w.week_on
@@ -76,7 +77,7 @@ rates AS (
         segment,
         phase,
         on_date,
-        CAST(FLOOR(tickets * 1000000000 / seat_weeks + 0.5) AS BIGINT) AS tickets_billionths
+        CAST(FLOOR(tickets * 1000000000 / NULLIF(seat_weeks, 0) + 0.5) AS BIGINT) AS tickets_billionths
     FROM so_far
     WHERE seat_weeks > 0
 )

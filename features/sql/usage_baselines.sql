@@ -1,8 +1,8 @@
 -- What does an account do in a quiet week, as known at each snapshot?
 -- Grain out: one row per account and snapshot of account_weeks. base_* = actions (users) a week in thousandths, so that
--- sums stay exact: the mean of the quiet weeks of the last 52. Under 6 such weeks it is drawn to the segment's level for as
--- many seats, as if 6 more weeks had been seen there. The reference asks for the median; a rolling median is dear in
--- portable SQL, and the mean of weeks without campaign days has no spikes to resist.
+-- sums stay exact: the mean of the quiet weeks of the last 52. Under 6 such weeks it is drawn to the segment's level
+-- for as many seats, as if 6 more weeks had been seen there. The reference asks for the median; a rolling median is
+-- dear in portable SQL, and the mean of weeks without campaign days has no spikes to resist.
 WITH counted AS (
     SELECT
         w.account_id,

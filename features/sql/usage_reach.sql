@@ -1,9 +1,9 @@
 -- At which snapshots does a user enter and leave a window of distinct users?
 -- Grain in: usage_user_weeks, usage_users. Grain out: one row per account and snapshot at which a count changes:
--- users_w4 = change of the distinct users of the last 4 weeks; families_w13 = of the feature families used by at least one
--- user in 13 weeks, shared_families_w13 = by at least two. Running sums give the counts.
--- A user-week counts in a window at the snapshots from when it was known until it is too old. The union of a user's spans
--- is found by cutting off from each what earlier spans have covered. family_no 0 stands for use of any family.
+-- users_w4 = change of the distinct users of the last 4 weeks; families_w13 = of the feature families used by at least
+-- one user in 13 weeks, shared_families_w13 = by at least two. Running sums give the counts. A user-week counts in a
+-- window at the snapshots from when it was known until it is too old. The union of a user's spans is found by cutting
+-- off from each what earlier spans have covered. family_no 0 stands for use of any family.
 WITH used AS (
     SELECT user_no, week_start, from_as_of, until_as_of, 0 AS family_no
     FROM usage_user_weeks

@@ -1,10 +1,10 @@
 -- What did each user do in each week, and at which snapshots does that count?
--- Grain in: usage_daily, usage_events. Grain out: one row per account, user, week and span of snapshots
--- [from_as_of, until_as_of) in which it is part of what was known; until_as_of is null while nothing replaced it.
--- user_key, and user_no (a number for the pair of account and user, without meaning), are null for totals of an account.
--- day_bits has 1 for use on Monday, 2 for Tuesday, ... 64 for Sunday; core_day_bits the same for core actions.
--- A day total belongs to its local date, an event to its UTC date. A later version of a row (same key) replaces the
--- earlier one, a tombstone takes it back; an event counts until a total of its account, product and day is known.
+-- Grain in: usage_daily, usage_events. Grain out: one row per account, user, week and span of snapshots [from_as_of,
+-- until_as_of) in which it is part of what was known; until_as_of is null while nothing replaced it. user_key, and
+-- user_no (a number for the pair of account and user, without meaning), are null for totals of an account. day_bits has
+-- 1 for use on Monday, 2 for Tuesday, ... 64 for Sunday; core_day_bits the same for core actions. A day total belongs
+-- to its local date, an event to its UTC date. A later version of a row (same key) replaces the earlier one, a
+-- tombstone takes it back; an event counts until a total of its account, product and day is known.
 WITH day_numbers AS (
     SELECT 0 AS day_no, 1 AS day_bit
     UNION ALL

@@ -1,24 +1,25 @@
 -- How much was a tool used in the last weeks, as known at each snapshot?
 -- Grain in: usage_changes, usage_user_weeks, usage_reach. Grain out: one row per account and snapshot of account_weeks.
--- A change of week e counts in a window of W weeks at the snapshots [as_of, e + W weeks]: it is added at its start, taken
--- off after its end, and a running sum over the snapshots gives the window. *_wN = N weeks; seat_weeks = users summed over
--- weeks; quiet_* = only weeks without a campaign day, as believed when they closed; usage_rows > 0 once usage was known.
+-- A change of week e counts in a window of W weeks at the snapshots [as_of, e + W weeks]: it is added at its start,
+-- taken off after its end, and a running sum over the snapshots gives the window. *_wN = N weeks; seat_weeks = users
+-- summed over weeks; quiet_* = only weeks without a campaign day, as believed when they closed; usage_rows > 0 once
+-- usage was known.
 WITH ends AS (
-    SELECT 0 AS weeks
+    SELECT 0 AS weeks, 1 AS w1, 1 AS w4, 1 AS w8, 1 AS w13, 1 AS w26, 1 AS w52, 1 AS w56
     UNION ALL
-    SELECT 1 AS weeks
+    SELECT 1 AS weeks, -1 AS w1, 0 AS w4, 0 AS w8, 0 AS w13, 0 AS w26, 0 AS w52, 0 AS w56
     UNION ALL
-    SELECT 4 AS weeks
+    SELECT 4 AS weeks, 0 AS w1, -1 AS w4, 0 AS w8, 0 AS w13, 0 AS w26, 0 AS w52, 0 AS w56
     UNION ALL
-    SELECT 8 AS weeks
+    SELECT 8 AS weeks, 0 AS w1, 0 AS w4, -1 AS w8, 0 AS w13, 0 AS w26, 0 AS w52, 0 AS w56
     UNION ALL
-    SELECT 13 AS weeks
+    SELECT 13 AS weeks, 0 AS w1, 0 AS w4, 0 AS w8, -1 AS w13, 0 AS w26, 0 AS w52, 0 AS w56
     UNION ALL
-    SELECT 26 AS weeks
+    SELECT 26 AS weeks, 0 AS w1, 0 AS w4, 0 AS w8, 0 AS w13, -1 AS w26, 0 AS w52, 0 AS w56
     UNION ALL
-    SELECT 52 AS weeks
+    SELECT 52 AS weeks, 0 AS w1, 0 AS w4, 0 AS w8, 0 AS w13, 0 AS w26, -1 AS w52, 0 AS w56
     UNION ALL
-    SELECT 56 AS weeks
+    SELECT 56 AS weeks, 0 AS w1, 0 AS w4, 0 AS w8, 0 AS w13, 0 AS w26, 0 AS w52, -1 AS w56
 ),
 
 changes AS (
@@ -39,45 +40,24 @@ summed AS (
             ELSE GREATEST(c.as_of, c.week_start + (e.weeks + 1) * INTERVAL 7 DAY)
         END AS as_of,
         CAST(SUM(CASE WHEN e.weeks = 0 THEN 1 ELSE 0 END) AS BIGINT) AS usage_rows,
-        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.core_events WHEN e.weeks = 1 THEN -c.core_events ELSE 0 END) AS BIGINT)
-            AS core_w1,
-        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.core_events WHEN e.weeks = 4 THEN -c.core_events ELSE 0 END) AS BIGINT)
-            AS core_w4,
-        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.core_events WHEN e.weeks = 13 THEN -c.core_events ELSE 0 END) AS BIGINT)
-            AS core_w13,
-        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.collab_events WHEN e.weeks = 8 THEN -c.collab_events ELSE 0 END) AS BIGINT)
-            AS collab_w8,
-        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.collab_events WHEN e.weeks = 13 THEN -c.collab_events ELSE 0 END) AS BIGINT)
-            AS collab_w13,
-        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.collab_events WHEN e.weeks = 26 THEN -c.collab_events ELSE 0 END) AS BIGINT)
-            AS collab_w26,
-        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.all_events WHEN e.weeks = 13 THEN -c.all_events ELSE 0 END) AS BIGINT)
-            AS all_w13,
-        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.users WHEN e.weeks = 1 THEN -c.users ELSE 0 END) AS BIGINT)
-            AS seat_weeks_w1,
-        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.users WHEN e.weeks = 4 THEN -c.users ELSE 0 END) AS BIGINT)
-            AS seat_weeks_w4,
-        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.users WHEN e.weeks = 26 THEN -c.users ELSE 0 END) AS BIGINT)
-            AS seat_weeks_w26,
-        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.users WHEN e.weeks = 52 THEN -c.users ELSE 0 END) AS BIGINT)
-            AS seat_weeks_w52,
-        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.users WHEN e.weeks = 56 THEN -c.users ELSE 0 END) AS BIGINT)
-            AS seat_weeks_w56,
-        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.user_days WHEN e.weeks = 4 THEN -c.user_days ELSE 0 END) AS BIGINT)
-            AS user_days_w4,
-        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.sessions WHEN e.weeks = 4 THEN -c.sessions ELSE 0 END) AS BIGINT)
-            AS sessions_w4,
-        CAST(SUM(CASE WHEN e.weeks = 0 THEN c.active_seconds WHEN e.weeks = 4 THEN -c.active_seconds ELSE 0 END) AS BIGINT)
-            AS active_seconds_w4,
-        CAST(
-            SUM(c.is_quiet * CASE WHEN e.weeks = 0 THEN c.core_events WHEN e.weeks = 52 THEN -c.core_events ELSE 0 END) AS BIGINT
-        ) AS quiet_core_w52,
-        CAST(
-            SUM(c.is_quiet * CASE WHEN e.weeks = 0 THEN c.collab_events WHEN e.weeks = 52 THEN -c.collab_events ELSE 0 END) AS BIGINT
-        ) AS quiet_collab_w52,
-        CAST(
-            SUM(c.is_quiet * CASE WHEN e.weeks = 0 THEN c.users WHEN e.weeks = 52 THEN -c.users ELSE 0 END) AS BIGINT
-        ) AS quiet_seat_weeks_w52
+        CAST(SUM(e.w1 * c.core_events) AS BIGINT) AS core_w1,
+        CAST(SUM(e.w4 * c.core_events) AS BIGINT) AS core_w4,
+        CAST(SUM(e.w13 * c.core_events) AS BIGINT) AS core_w13,
+        CAST(SUM(e.w8 * c.collab_events) AS BIGINT) AS collab_w8,
+        CAST(SUM(e.w13 * c.collab_events) AS BIGINT) AS collab_w13,
+        CAST(SUM(e.w26 * c.collab_events) AS BIGINT) AS collab_w26,
+        CAST(SUM(e.w13 * c.all_events) AS BIGINT) AS all_w13,
+        CAST(SUM(e.w1 * c.users) AS BIGINT) AS seat_weeks_w1,
+        CAST(SUM(e.w4 * c.users) AS BIGINT) AS seat_weeks_w4,
+        CAST(SUM(e.w26 * c.users) AS BIGINT) AS seat_weeks_w26,
+        CAST(SUM(e.w52 * c.users) AS BIGINT) AS seat_weeks_w52,
+        CAST(SUM(e.w56 * c.users) AS BIGINT) AS seat_weeks_w56,
+        CAST(SUM(e.w4 * c.user_days) AS BIGINT) AS user_days_w4,
+        CAST(SUM(e.w4 * c.sessions) AS BIGINT) AS sessions_w4,
+        CAST(SUM(e.w4 * c.active_seconds) AS BIGINT) AS active_seconds_w4,
+        CAST(SUM(e.w52 * c.is_quiet * c.core_events) AS BIGINT) AS quiet_core_w52,
+        CAST(SUM(e.w52 * c.is_quiet * c.collab_events) AS BIGINT) AS quiet_collab_w52,
+        CAST(SUM(e.w52 * c.is_quiet * c.users) AS BIGINT) AS quiet_seat_weeks_w52
     FROM changes AS c
     CROSS JOIN ends AS e
     GROUP BY

@@ -1,9 +1,9 @@
 -- How far did each account come back after each wrap, once the sixth week was over?
 -- Grain in: campaign_windows, usage_changes, usage_expected. Grain out: one row per account and campaign whose third to
--- sixth week after the wrap are closed and measured, as it was known at the snapshot done_as_of at which they were: frozen,
--- so that it can be compared with what comes later. score, in millionths = ln(done / expected) of core plus that of collab
--- actions in those weeks, less half of ln(done / expected) of collab actions in the campaign: an account that works
--- together much or little in a campaign does so afterwards, and that is no drop.
+-- sixth week after the wrap are closed and measured, as it was known at the snapshot done_as_of at which they were:
+-- frozen, so that it can be compared with what comes later. score, in millionths = ln(done / expected) of core plus
+-- that of collab actions in those weeks, less half of ln(done / expected) of collab actions in the campaign: an account
+-- that works together much or little in a campaign does so afterwards, and that is no drop.
 WITH finished AS (
     SELECT
         account_id,

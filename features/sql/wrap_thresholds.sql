@@ -1,8 +1,8 @@
 -- How low is unusually low after a wrap, as known at each snapshot?
--- Grain in: wrap_scores. Grain out: one row per segment and snapshot: the 20th percentile of the segment's scores so far,
--- in millionths. Scores are counted in bins of 0.05 (an exact percentile at every snapshot would sort all scores anew each
--- time) and the percentile lies within its bin in proportion. Under 20 scores it is -0.75: both kinds of use down by a
--- third.
+-- Grain in: wrap_scores. Grain out: one row per segment and snapshot: the 20th percentile of the segment's scores so
+-- far, in millionths. Scores are counted in bins of 0.05 (an exact percentile at every snapshot would sort all scores
+-- anew each time) and the percentile lies within its bin in proportion. Under 20 scores it is -0.75: both kinds of use
+-- down by a third.
 WITH binned AS (
     SELECT
         segment,
@@ -52,9 +52,9 @@ twentieth AS (
         segment,
         as_of,
         all_scores,
-        50000 * bin_no
-        + CAST(FLOOR(CAST(10000 * all_scores - 50000 * (scores_up_to - scores) AS DOUBLE) / NULLIF(scores, 0)) AS BIGINT)
-            AS threshold
+        50000 * bin_no + CAST(
+            FLOOR(CAST(10000 * all_scores - 50000 * (scores_up_to - scores) AS DOUBLE) / NULLIF(scores, 0)) AS BIGINT
+        ) AS threshold
     FROM ranked
     WHERE scores > 0 AND 5 * scores_up_to >= all_scores AND 5 * (scores_up_to - scores) < all_scores
 )

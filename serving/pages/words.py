@@ -80,7 +80,7 @@ def money(amount: float | None, currency: str | None) -> str:
 
 
 def tenths(health: float) -> float:
-    """Health to a tenth, never rounded into the next band: 64.98 is amber and must not read 65.0, where green begins."""
+    """Health to a tenth, never rounded into the next band: 64.98 is amber and must not read 65.0, where green is."""
     rounded = round(health, 1)
     crosses = any(health < edge <= rounded for edge in (AMBER_FROM, GREEN_FROM))
     return round(rounded - 0.1, 1) if crosses else rounded

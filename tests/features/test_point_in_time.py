@@ -1,4 +1,4 @@
-"""Law 1: what becomes known later changes no cell of any view. And what a build is told to build changes no cell either."""
+"""Law 1: what becomes known later changes no cell of any view. Nor does what else is built, or how rows arrive."""
 
 from __future__ import annotations
 

@@ -213,7 +213,7 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path) -> N
 
 
 def test_a_bit_flip_in_parquet_never_crashes_and_never_half_writes(tmp_path: Path) -> None:
-    # 40 flips here; the same loop was run with 400 while this was built.
+    # 40 flips here; the same loop was run with 300 while this was built.
     chance, folder = random.Random(11), tmp_path / "in"  # noqa: S311 - places, not secrets
     count = 200
     columns = {name: pa.concat_arrays([pa.array(cells)] * (count // 2)) for name, cells in GOOD_USAGE.items()}

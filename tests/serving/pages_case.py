@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from features.catalogue import FEATURES, MODEL_FEATURES, TIMING_FEATURES, Style, Use, feature_named, features_of
+from features.catalogue import FEATURES, MODEL_FEATURES, TIMING_FEATURES, Style, Use, features_of
 from features.settings import Home
 from features.vocabulary import HORIZONS_DAYS, WEEK, Band, Phase, Subcategory
 from serving.assessment import NUMBERS, WORDS, Assessment, Facts, KnownFeatures, Score
@@ -29,8 +29,10 @@ _FIRST = ("Northlight", "Copper Kettle", "Blue Heron", "Saltmarsh", "Paper Moon"
           "Second Sun", "Iron Fern", "Lantern", "Meridian Row", "Wild Thyme", "Old Mill", "Glasshouse")  # fmt: skip
 _LAST = {"studio": ("Pictures", "Animation", "Films"), "broadcaster": ("Television", "Sports Network", "Broadcasting"),
          "agency": ("Creative", "Design Partners", "& Daughters")}  # fmt: skip
+_PLACES = ("", "II", "III", "East", "West", "North", "South")
 _PRICE = {"studio": 48_000, "broadcaster": 90_000, "agency": 21_000}
-_USUAL = {Style.SHARE: 0.42, Style.NUMBER: 3.2, Style.COUNT: 6.0, Style.YES_NO: 0.0}
+_USUAL = {Style.SHARE: 0.42, Style.NUMBER: 3.2, Style.COUNT: 6.0, Style.LOG_RATIO: -0.05, Style.LOG_CHANGE: -0.05}
+_STEP = {Style.SHARE: 0.4, Style.LOG_RATIO: 0.8, Style.LOG_CHANGE: 0.8}
 
 
 @lru_cache(maxsize=1)
@@ -42,29 +44,26 @@ def known() -> KnownFeatures:
 def explained(points: Mapping[Subcategory, float], unknown: Sequence[str] = ()) -> Explanation:
     """What the service would say about these points: each subcategory's are shared by three of its features."""
     values: dict[str, Any] = {feature.name: None if feature.is_text else 1.0 for feature in FEATURES}
-    values |= dict.fromkeys(unknown, math.nan)
     amounts = dict.fromkeys((*MODEL_FEATURES, *TIMING_FEATURES), 0.0)
     expected = dict.fromkeys(amounts, 1.0)
     for part, amount in points.items():
-        used = [feature for feature in features_of(part) if feature.use is Use.MODEL and feature.direction][:3]
+        used = [
+            one for one in features_of(part) if one.use is Use.MODEL and one.direction and one.style is not Style.YES_NO
+        ]
         for feature, portion in zip(used, (0.55, 0.3, 0.15), strict=False):
-            usual = (
-                _USUAL.get(feature.style, 9.0) if feature.style not in (Style.LOG_RATIO, Style.LOG_CHANGE) else -0.05
-            )
-            worse = feature.direction * (0.1 + abs(amount) / 20) * (1 if amount < 0 else -1)
+            usual = _USUAL.get(feature.style, 9.0)
+            worse = feature.direction * math.copysign(min(1.0, abs(amount) / 15), -amount)
             amounts[feature.name], expected[feature.name] = amount * portion, usual
-            values[feature.name] = float(usual + worse * (1.0 if feature.style in (Style.SHARE, Style.YES_NO) else 3.0))
-            if feature.style in (Style.LOG_RATIO, Style.LOG_CHANGE):
-                values[feature.name] = usual + worse
-    return explain(values, amounts, expected, points)
+            values[feature.name] = usual + worse * _STEP.get(feature.style, 3.0)
+    return explain(values | dict.fromkeys(unknown, math.nan), amounts, expected, points)
 
 
 def assessment(
-    account_id: str = "acc-1", *, as_of: datetime = MONDAY, points: Any = None, **changes: Any
+    account_id: str = "acc-1", *, as_of: datetime = MONDAY, points: Any = None, base: float = 60.0, **changes: Any
 ) -> Assessment:
     """One account. ``points`` by subcategory; anything of its score or facts can be changed by name."""
     told = dict.fromkeys(Subcategory, 0.0) | (points or {})
-    score, facts = _score(told), _facts()
+    score, facts = _score(told, base=base), _facts()
     for name, value in changes.items():
         if name in Score.__slots__:
             score = replace(score, **{name: value})
@@ -81,7 +80,7 @@ def filled(home: Home, *assessments: Assessment) -> Ledger:
 
 
 def portfolio_ledger(home: Home, *, accounts: int = 300, weeks: int = 30, seed: int = 5) -> Ledger:
-    """A whole portfolio with plausible values, ending at MONDAY; most of the weeks share one explanation per account."""
+    """A whole portfolio with plausible values, ending at MONDAY; the weeks before share one explanation."""
     draw, ledger = np.random.default_rng(seed), Ledger(home)
     people = [_person(draw, number) for number in range(accounts)]
     state = draw.normal(0, 1, (accounts, len(Subcategory)))
@@ -135,7 +134,7 @@ def _person(draw: np.random.Generator, number: int) -> dict[str, Any]:
     return {
         "account_id": f"acc-{number:04d}",
         "segment": segment,
-        "name": f"{_FIRST[number % len(_FIRST)]} {_LAST[segment][number // 15 % 3]}" + (f" {number // 45 + 1}" if number > 44 else ""),
+        "name": f"{_FIRST[number % 15]} {_LAST[segment][number // 15 % 3]} {_PLACES[number // 45 % 7]}".strip(),
         "owner": None if number % 40 == 7 else f"csm-{('ada', 'bo', 'chen', 'dara', 'eli', 'fay')[number % 6]}",
         "value": None if number % 90 == 11 else round(_PRICE[segment] * float(draw.lognormal(0, 0.8)), -2),
         "currency": "EUR" if number % 25 == 3 else "USD",
@@ -180,4 +179,3 @@ def _weekly(person: Mapping[str, Any], state: Any, as_of: datetime, *, newest: b
 
 
 _ANY = explained(dict.fromkeys(Subcategory, 0.0))
-assert all(feature_named(name).name == name for name in MODEL_FEATURES)
