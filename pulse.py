@@ -94,16 +94,17 @@ def train(
     progress: Progress,
     *,
     as_of: AsOfOption,
-    trials: TrialsOption = 20,
-    seed: Annotated[int, typer.Option(help="Same data and seed, same model.")] = 7,
+    recipe: Annotated[str | None, typer.Option(help="Settings in YAML, or the name of a recipe we bring.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials of the search (default: 40).")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same data and seed, same model.")] = None,
     truth: TruthOption = None,
 ) -> Answer:
     """Search, fit, calibrate and judge a model; register it with its verdict. Nothing goes live by itself."""
     from training import lifecycle
-    from training.config import TrainingConfig
+    from training.recipe import recipe_named
 
-    config = TrainingConfig(trials=trials, seed=seed)
-    trained = lifecycle.train(place, parse_moment(as_of), config=config, truth=truth, now=_now(), progress=progress)
+    cut, config = parse_moment(as_of), recipe_named(recipe, trials=trials, seed=seed)
+    trained = lifecycle.train(place, cut, config=config, truth=truth, now=_now(), progress=progress)
     return Answer(trained.lines(), trained.document(), trained.failure())
 
 

@@ -176,7 +176,9 @@ def open_engine(
         for key, value in settings.items():
             connection.execute(f"SET {key} = {_quoted(value)}")
         connection.execute(f"SET preserve_insertion_order = {ordered}")
-        connection.execute("SET enable_progress_bar = false")
+        # In a notebook without widgets the bar is off, and even switching it off is refused.
+        if connection.execute("SELECT current_setting('enable_progress_bar')").fetchone() == (True,):
+            connection.execute("SET enable_progress_bar = false")
         yield Engine(connection)
     finally:
         connection.close()

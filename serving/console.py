@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -21,8 +21,12 @@ from features.errors import PulseError, exit_code
 from features.progress import Progress
 from features.settings import Home
 
-HomeOption = Annotated[Path | None, typer.Option("--home", help="Where all state lives (default: .pulse)")]
-JsonOption = Annotated[Path | None, typer.Option("--json", help="Also write the answer as one JSON document.")]
+HomeOption = Annotated[
+    Path | None, typer.Option("--home", file_okay=False, help="Where all state lives (default: .pulse)")
+]
+JsonOption = Annotated[
+    Path | None, typer.Option("--json", dir_okay=False, help="Also write the answer as one JSON document.")
+]
 _GIVEN = ("place", "progress")
 
 
@@ -73,7 +77,8 @@ def _answer(work: Callable[[Progress], Answer], json_file: Path | None) -> None:
     facts = {"failure": answer.failure.facts()} if answer.failure else {}
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps({**answer.document, **facts}, indent=2, default=str) + "\n")
+        told = json.dumps({**answer.document, **facts}, indent=2, default=str, allow_nan=False)
+        json_file.write_text(f"{told}\n")
     if answer.failure:
         _fail(answer.failure)
 
@@ -95,9 +100,13 @@ def _bars() -> Iterator[Progress]:
 
     columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     stages: dict[str, Any] = {}
-    with Bars(*columns, console=Console(stderr=True)) as bars:
+    with ExitStack() as drawing:
+        bars = Bars(*columns, console=Console(stderr=True))
 
         def show(stage: str, done: int, total: int) -> None:
+            if not stages:
+                # Not before: even bars without a stage would end in an empty line.
+                drawing.enter_context(bars)
             if stage not in stages:
                 stages[stage] = bars.add_task(stage, total=total)
             bars.update(stages[stage], completed=done, total=total)

@@ -1,7 +1,7 @@
 """Does the champion candidate rank better than simpler ways to rank the same accounts?
 
 Input: the judged rows with the scores of every arm. Output: per arm the ranking metrics, per baseline the paired
-difference on identical rows, per arm the cumulative gains. All at 90 days.
+difference on identical rows, per arm the cumulative gains. All at the headline horizon.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from training.estimates import Question, Ranked
-from training.evaluation import CHAMPION, HEADLINE_DAYS, HEALTH
+from training.evaluation import CHAMPION, HEALTH
 from training.evaluation_parts import ArmEvaluation, DeltaEvaluation, Estimate, GainsCurve
 from training.judged import Judged
 from training.metrics import Ranking, captured_shares
@@ -35,8 +35,9 @@ class Arms:
 
 def compared_arms(judged: Judged) -> Arms:
     """Rank the same rows by every arm; ``health`` is ranked too, but is no rival and gets no difference."""
-    pooled = Question(judged, judged.mature(HEADLINE_DAYS), judged.column(f"y_{HEADLINE_DAYS}"))
-    window = pooled.among(judged.in_window(HEADLINE_DAYS))
+    days = judged.plan.headline_days
+    pooled = Question(judged, judged.mature(days), judged.column(f"y_{days}"))
+    window = pooled.among(judged.in_window(days))
     names = (CHAMPION, *judged.baselines, HEALTH)
     far = {name: pooled.ranked(judged.arm(name)) for name in names}
     near = {name: window.ranked(judged.arm(name)) for name in names}

@@ -14,7 +14,7 @@ from features.vocabulary import HORIZONS_DAYS
 from training.arms import compared_arms
 from training.calibration_check import expected_calibration_error, observed_over_expected, reliability_curve
 from training.estimates import Question
-from training.evaluation import HEADLINE_DAYS, Evaluation, EvaluationPlan, JudgedBlock
+from training.evaluation import Evaluation, EvaluationPlan, JudgedBlock
 from training.evaluation_parts import HorizonEvaluation
 from training.forecast_errors import error_estimates
 from training.groups import contract_groups, evaluated_groups
@@ -100,7 +100,8 @@ def _horizon(judged: Judged, days: int) -> HorizonEvaluation:
 
 
 def _block(judged: Judged) -> JudgedBlock:
-    rows, mature = judged.rows, judged.mature(HEADLINE_DAYS)
+    rows, days = judged.rows, judged.plan.headline_days
+    mature = judged.mature(days)
     return JudgedBlock(
         first_as_of=rows["as_of"].min().to_pydatetime(),
         last_as_of=rows["as_of"].max().to_pydatetime(),
@@ -109,5 +110,5 @@ def _block(judged: Judged) -> JudgedBlock:
         accounts=int(rows["account_id"].nunique()),
         clusters=int(rows["cluster_id"].nunique()),
         evergreen_rows=int(judged.evergreen.sum()),
-        base_rate=float(judged.column(f"y_{HEADLINE_DAYS}")[mature].mean()) if mature.any() else None,
+        base_rate=float(judged.column(f"y_{days}")[mature].mean()) if mature.any() else None,
     )

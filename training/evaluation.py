@@ -11,10 +11,10 @@ Keys of the document (stable; additions raise ``schema_version`` only when a mea
 - ``missing_scores``, ``horizon_violations``: rows without a score; rows whose risk falls with the horizon.
 - ``horizons.<30|60|90|180>``: the champion candidate, one horizon: ranking pooled and within the renewal window,
   squared error, log-loss, calibration, reliability bins, ECE with its noise floor, and the reading in words.
-- ``arms.<champion|health|baseline...>``: the same 90-day rows ranked by other scores; ``deltas.<baseline>``: champion
-  minus baseline, paired. ``gains.<arm>.<pooled|window>``: cumulative gains for the plot.
-- ``phases``, ``segments``, ``grades``, ``contracts``: the champion at 90 days within groups; ``contracts.evergreen``
-  are the contracts without a dated decision, which belong to no renewal window.
+- ``arms.<champion|health|baseline...>``: the same rows, at the headline horizon, ranked by other scores;
+  ``deltas.<baseline>``: champion minus baseline, paired. ``gains.<arm>.<pooled|window>``: cumulative gains for plots.
+- ``phases``, ``segments``, ``grades``, ``contracts``: the champion at the headline horizon within groups;
+  ``contracts.evergreen`` are the contracts without a dated decision, which belong to no renewal window.
 - ``truth``: the same graded with true probabilities, where a simulator knows them; else null.
 
 Every number is an :class:`Estimate` or stands beside its ``rows``. A number that does not exist is null and its
@@ -39,9 +39,6 @@ from training.evaluation_parts import (
     Truth,
 )
 
-HEADLINE_DAYS = 90
-"""The horizon that gates, baselines and groups are judged at: the one finance plans with."""
-
 CHAMPION = "champion"
 HEALTH = "health"
 
@@ -56,12 +53,17 @@ class JudgedBlock(Document):
     accounts: int
     clusters: int
     evergreen_rows: int
-    base_rate: float | None = Field(description="share of mature 90-day labels that are 1")
+    base_rate: float | None = Field(description="share of mature labels at the headline horizon that are 1")
 
 
 class EvaluationPlan(Document):
     """How an evaluation is made."""
 
+    headline_days: int = Field(
+        default=90,
+        description="days; the horizon that gates, baselines and groups are judged at: by default the one finance "
+        "plans with, shorter where contracts run for a month",
+    )
     capacity: int = Field(
         default=20,
         ge=1,
@@ -95,8 +97,8 @@ class Evaluation(Document):
 
     @property
     def headline(self) -> HorizonEvaluation:
-        """The 90-day evaluation."""
-        return self.horizons[HEADLINE_DAYS]
+        """The evaluation at the headline horizon."""
+        return self.horizons[self.plan.headline_days]
 
     def metrics(self) -> dict[str, float]:
         """The numbers as flat names, for a tracking server: ``h90.auc_window``, ``h90.auc_window.low`` ...

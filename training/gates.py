@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from training.evaluation import HEADLINE_DAYS, Evaluation
-from training.evaluation_parts import Estimate
+from training.evaluation import Evaluation
+from training.evaluation_parts import Estimate, HorizonEvaluation
 from training.findings import in_order
 from training.gate_rules import Checks, GateRules
 from training.verdict import GATE_CODES, Cause, Evidence, Gate, Verdict
@@ -101,10 +101,14 @@ def _too_few(what: str, outcomes: int | None, least: int, evidence: Evidence) ->
     return None
 
 
+def _headline(case: _Case) -> HorizonEvaluation | None:
+    return case.evaluation.horizons.get(case.evaluation.plan.headline_days)
+
+
 def _enough_outcomes(case: _Case) -> _Finding:
-    headline = case.evaluation.horizons.get(HEADLINE_DAYS)
+    headline = _headline(case)
     if headline is None:
-        return _not_measured("the 90-day horizon")
+        return _not_measured("the headline horizon")
     everyone, due = headline.auc_pooled.outcomes, headline.auc_window.outcomes
     evidence: Evidence = {"outcomes": everyone, "outcomes_in_window": due}
     refusal = _too_few("the test block", everyone, case.rules.outcomes, evidence) or _too_few(
@@ -116,7 +120,7 @@ def _enough_outcomes(case: _Case) -> _Finding:
 
 
 def _skill_within_window(case: _Case) -> _Finding:
-    headline = case.evaluation.horizons.get(HEADLINE_DAYS)
+    headline = _headline(case)
     auc = headline.auc_window if headline else None
     refusal = _unusable("AUC within the renewal window", auc, case.rules.outcomes_in_window)
     if refusal or auc is None or auc.low is None:
@@ -143,9 +147,9 @@ def _calibration_overall(case: _Case) -> _Finding:
     The point decides, because finance plans with the sum of risks: an error of 30 % hurts whether or not it is
     significant. "Interval covers 1" alone would open the gate wider the less is known, so it is no criterion here.
     """
-    rules, headline = case.rules, case.evaluation.horizons.get(HEADLINE_DAYS)
+    rules, headline = case.rules, _headline(case)
     if headline is None:
-        return _not_measured("calibration at 90 days")
+        return _not_measured("calibration at the headline horizon")
     expected, ratio = headline.calibration.expected, headline.calibration.ratio
     refusal = _unusable("observed over expected", ratio, 0) or _few_expected(expected, rules, _of(ratio))
     if refusal or ratio.value is None or ratio.low is None or ratio.high is None:

@@ -1,7 +1,7 @@
 """Does the champion candidate hold in every phase, segment, grade and kind of contract?
 
-Input: the judged rows. Output: one :class:`GroupEvaluation` per group, at 90 days; where too few are expected to leave,
-every number is withheld and says so.
+Input: the judged rows. Output: one :class:`GroupEvaluation` per group, at the headline horizon; where too few are
+expected to leave, every number is withheld and says so.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import numpy as np
 
 from training.calibration_check import observed_over_expected
 from training.estimates import Question
-from training.evaluation import HEADLINE_DAYS
 from training.evaluation_parts import GroupEvaluation
 from training.judged import Judged, Mask
 from training.metrics import Floats, brier_terms, divided
@@ -35,10 +34,11 @@ def contract_groups(judged: Judged) -> dict[Literal["dated", "evergreen"], Group
 
 def evaluated_group(judged: Judged, mask: Mask) -> GroupEvaluation:
     """The champion candidate in one group of rows."""
-    risk = judged.column(f"risk_{HEADLINE_DAYS}")
-    everyone = Question(judged, judged.mature(HEADLINE_DAYS), judged.column(f"y_{HEADLINE_DAYS}"))
+    days = judged.plan.headline_days
+    risk = judged.column(f"risk_{days}")
+    everyone = Question(judged, judged.mature(days), judged.column(f"y_{days}"))
     shown, note = _withheld_when_small(everyone, mask, risk)
-    window, _ = _withheld_when_small(shown, judged.in_window(HEADLINE_DAYS), risk)
+    window, _ = _withheld_when_small(shown, judged.in_window(days), risk)
     pooled = shown.ranked(risk)
     errors = np.column_stack([brier_terms(risk[shown.rows], shown.outcome), np.ones(len(shown.rows))])
     stated = risk[shown.rows]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from features.errors import DataContractError
 from features.vocabulary import HORIZONS_DAYS
 from training.bootstrap import ClusterDraws
-from training.evaluation import CHAMPION, HEADLINE_DAYS, HEALTH, EvaluationPlan
+from training.evaluation import CHAMPION, HEALTH, EvaluationPlan
 from training.metrics import Floats
 
 Mask = NDArray[np.bool_]
@@ -24,7 +24,6 @@ Mask = NDArray[np.bool_]
 HEALTHIEST = 100.0
 """Health runs from 0 to 100 = healthy; 100 minus health ranks like a risk."""
 
-ARM_PREFIX = f"risk_{HEADLINE_DAYS}_"
 KEY = ["account_id", "as_of"]
 _WORDS = ["account_id", "cluster_id", "as_of", "phase", "segment", "grade", "is_evergreen"]
 _RISKS = [f"risk_{days}" for days in HORIZONS_DAYS]
@@ -48,7 +47,7 @@ class Judged:
             DataContractError: no rows, a missing column, a repeated row, an outcome that is not 0, 1 or null, a risk
                 outside 0..1, or a null where a name, the annual value or a decision date must stand.
         """
-        _check(judged)
+        _check(judged, plan)
         rows = judged.sort_values(["as_of", "account_id"], kind="stable").reset_index(drop=True)
         return cls(rows, plan, ClusterDraws.draw(rows["cluster_id"], replicates=plan.replicates, seed=plan.seed))
 
@@ -72,14 +71,16 @@ class Judged:
 
     @property
     def baselines(self) -> tuple[str, ...]:
-        """Names of the baseline arms, from the columns ``risk_90_<arm>``."""
-        return tuple(sorted(name.removeprefix(ARM_PREFIX) for name in _arm_columns(self.rows)))
+        """Names of the baseline arms, from the columns ``risk_<headline days>_<arm>``."""
+        prefix = _arm_prefix(self.plan)
+        return tuple(sorted(name.removeprefix(prefix) for name in _arm_columns(self.rows, self.plan)))
 
     def arm(self, name: str) -> Floats:
         """The score an arm ranks accounts by, highest first to leave."""
         if name == HEALTH:
             return HEALTHIEST - self.column("health")
-        return self.column(f"risk_{HEADLINE_DAYS}" if name == CHAMPION else ARM_PREFIX + name)
+        champion = f"risk_{self.plan.headline_days}"
+        return self.column(champion if name == CHAMPION else _arm_prefix(self.plan) + name)
 
     @property
     def missing_scores(self) -> int:
@@ -92,11 +93,15 @@ class Judged:
         return int((np.diff(self.rows[_RISKS].to_numpy(np.float64), axis=1) < 0).any(axis=1).sum())
 
 
-def _arm_columns(rows: pd.DataFrame) -> list[str]:
-    return [name for name in map(str, rows.columns) if name.startswith(ARM_PREFIX)]
+def _arm_prefix(plan: EvaluationPlan) -> str:
+    return f"risk_{plan.headline_days}_"
 
 
-def _check(judged: pd.DataFrame) -> None:
+def _arm_columns(rows: pd.DataFrame, plan: EvaluationPlan) -> list[str]:
+    return [name for name in map(str, rows.columns) if name.startswith(_arm_prefix(plan))]
+
+
+def _check(judged: pd.DataFrame, plan: EvaluationPlan) -> None:
     missing = [name for name in _COLUMNS if name not in judged]
     _require(not missing, "columns are missing", "every column of the judged frame", ", ".join(missing))
     _require(len(judged) > 0, "there is nothing to judge", "at least one row", "none")
@@ -110,7 +115,7 @@ def _check(judged: pd.DataFrame) -> None:
     for name in _LABELS:
         odd = int((~judged[name].isin([0, 1]) & judged[name].notna()).sum())
         _require(not odd, f"column {name} holds no labels", "0, 1 or null", f"{odd} other values")
-    for name in [*_RISKS, *_arm_columns(judged)]:
+    for name in [*_RISKS, *_arm_columns(judged, plan)]:
         outside = int((~judged[name].between(0, 1) & judged[name].notna()).sum())
         _require(not outside, f"column {name} holds no risks", "values from 0 to 1, or null", f"{outside} outside")
     outside = int((~judged["health"].between(0, HEALTHIEST) & judged["health"].notna()).sum())

@@ -20,7 +20,7 @@ from training.baselines import fit_logistic, fit_timing_only
 from training.bundle import Bundle
 from training.config import TrainingConfig
 from training.evaluate import evaluate
-from training.evaluation import Evaluation
+from training.evaluation import Evaluation, EvaluationPlan
 from training.figure import Picture
 from training.gate_rules import Checks
 from training.gates import verdict
@@ -60,7 +60,8 @@ def judge(
     judged = _judged_rows(tested, scores, bundle.config)
     for name, risk in _baseline_risks(material, tested, final, bundle.config).items():
         judged[f"risk_{bundle.config.headline_days}_{name}"] = risk
-    evaluation = evaluate(judged, model_version=bundle.version, truth=truth, progress=progress)
+    plan = EvaluationPlan(headline_days=bundle.config.headline_days)
+    evaluation = evaluate(judged, model_version=bundle.version, truth=truth, plan=plan, progress=progress)
     found = verdict(evaluation, _checks(scores, folder, bundle.config))
     currencies = tested.cohort["currency"].value_counts()
     currency = str(currencies.index[0]) if len(currencies) == 1 else "mixed currencies"

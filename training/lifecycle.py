@@ -61,7 +61,7 @@ def train(
     folder = write_bundle(home.bundles / opened.version, bundle, learnt.portfolio)
 
     judgement = judge(bundle, folder, material, learnt.final, truth=true_chances, progress=progress)
-    report = store_report(home, judgement, facts_of(bundle, learnt.past, judgement, now))
+    report = store_report(home, judgement, facts_of(bundle, learnt.past, material.census, judgement, now))
     registry.record_trials(opened, [Trial(t.number, t.params, t.value) for t in learnt.found.trials], at=now)
     registry.close_version(
         opened,
@@ -71,7 +71,8 @@ def train(
         verdict=judgement.verdict.model_dump(mode="json"),
         at=now,
     )
-    return Trained(opened.version, judgement, report, events=learnt.fitted.events, notes=learnt.fitted.notes)
+    fitted = learnt.fitted
+    return Trained(opened.version, judgement, report, events=fitted.events, notes=fitted.notes, census=material.census)
 
 
 def evaluate(
@@ -88,7 +89,7 @@ def evaluate(
     judgement = judge(bundle, folder, material, final, truth=true_chances, progress=progress)
     rows = training_rows(material.cohort, material.snapshots, material.decided, data_cut=data_cut, config=bundle.config)
     past = rows[final.train(rows)]
-    report = store_report(home, judgement, facts_of(bundle, past, judgement, now))
+    report = store_report(home, judgement, facts_of(bundle, past, material.census, judgement, now))
     return Judged(version=chosen, judgement=judgement, report=report)
 
 

@@ -17,6 +17,7 @@ from features.progress import Progress, silent
 from features.settings import Home
 from training.config import TrainingConfig
 from training.dataset import KEY, training_cohort
+from training.decisions import TermCensus, census_of_terms
 from training.labels import outcomes
 
 
@@ -27,6 +28,7 @@ class Material:
     cohort: pd.DataFrame
     snapshots: pd.DataFrame
     decided: pd.DataFrame
+    census: tuple[TermCensus, ...]
     data_cut: datetime
 
     @property
@@ -40,6 +42,7 @@ class Material:
             self.cohort[chosen].reset_index(drop=True),
             self.snapshots[chosen].reset_index(drop=True),
             self.decided,
+            self.census,
             self.data_cut,
         )
 
@@ -65,5 +68,6 @@ def gather(home: Home, data_cut: datetime, config: TrainingConfig, *, progress: 
     snapshots = FeatureStore(home).historical(cohort[KEY])
     progress("gather", 2, 3)
     decided = outcomes(home, data_cut, config)
+    census = census_of_terms(home, decided, data_cut=data_cut, config=config)
     progress("gather", 3, 3)
-    return Material(cohort, snapshots, decided, data_cut)
+    return Material(cohort, snapshots, decided, census, data_cut)

@@ -72,7 +72,8 @@ def _auc(evaluation: Evaluation) -> Picture:
     axes = figure.subplots()
     places = np.arange(len(names), dtype=np.float64)[::-1]
     _bars_from_coin(axes, places + 0.18, far, color=_LIGHT_BLUE, label="all accounts")
-    _bars_from_coin(axes, places - 0.18, near, color=BLUE, label="decision due in 90 days")
+    due = f"decision due in {evaluation.plan.headline_days} days"
+    _bars_from_coin(axes, places - 0.18, near, color=BLUE, label=due)
     axes.axvline(0.5, color=GREY, linewidth=1)
     axes.set_yticks(places, [arm_name(name) for name in names])
     axes.set(
@@ -117,7 +118,7 @@ def _gains(evaluation: Evaluation) -> Picture | None:
     _gains_panel(everyone, evaluation, arms, "pooled")
     _gains_panel(due, evaluation, arms, "window")
     everyone.set(title="all accounts", ylabel="share of leavers reached")
-    due.set_title("decision due in 90 days")
+    due.set_title(f"decision due in {evaluation.plan.headline_days} days")
     due.legend(loc="lower right")
     told = [f"{arm_name(name)} {captured(evaluation, name)}" for name in arms]
     return Picture(
@@ -156,7 +157,8 @@ def _reliability(evaluation: Evaluation) -> Picture | None:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_ticks([rate for rate in _RATES if rate <= top])
         axis.set_major_formatter(_PERCENT)
-    axes.set(xlim=(0, top), ylim=(0, top), xlabel="stated 90-day risk (mean of the bin)", ylabel="share that left")
+    stated = f"stated {evaluation.plan.headline_days}-day risk (mean of the bin)"
+    axes.set(xlim=(0, top), ylim=(0, top), xlabel=stated, ylabel="share that left")
     axes.legend(loc="upper left")
     told = [f"stated {b.mean_risk:.1%}, left {b.observed_rate:.1%} of {b.rows} rows" for b in bins]
     return Picture(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ from mlflow.types import ColSpec, Schema
 
 from features.errors import UsageError
 from features.settings import Home
+
+# MLflow 3.17 still asks SQLAlchemy 2.1 for a loader that will go; the user of a command can do nothing about it.
+warnings.filterwarnings("ignore", message="The ``noload`` loader strategy")
 
 MODEL_NAME = "campaign-pulse"
 EXPERIMENT = "campaign-pulse"

@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from pydantic import Field
 
-from training.evaluation import CHAMPION, HEADLINE_DAYS, Evaluation
+from training.evaluation import CHAMPION, Evaluation
 from training.evaluation_parts import Document, Estimate, GroupEvaluation
 from training.figure import Picture
 from training.findings import (
@@ -48,6 +48,7 @@ class ModelFacts(Document):
     training_rows: int = Field(description="account snapshots, not person-periods")
     training_outcomes: int = Field(description="accounts that left among them")
     features: int
+    decisions: tuple[str, ...] = Field(description="per length of term: decisions seen, and terms still running")
     currency: str = Field(description="currency of annual values")
     made_at: datetime = Field(description="when this report was made")
 
@@ -93,10 +94,10 @@ def _environment() -> Environment:
 
 def _in_brief(evaluation: Evaluation) -> list[str]:
     """The headline in sentences: base rate, skill where it counts, what timing alone is worth, calibration."""
-    block, headline = evaluation.block, evaluation.headline
+    block, headline, days = evaluation.block, evaluation.headline, evaluation.plan.headline_days
     due, pooled = headline.auc_window, headline.auc_pooled
     base_rate = (
-        f"{_percent(block.base_rate)} of account snapshots saw the account leave within {HEADLINE_DAYS} days: "
+        f"{_percent(block.base_rate)} of account snapshots saw the account leave within {days} days: "
         f"{pooled.outcomes} accounts left, {due.outcomes} of them at a decision that was due."
     )
     return [
@@ -125,7 +126,8 @@ def _worklist(evaluation: Evaluation) -> str:
     return (
         f"If {worklist.capacity} accounts are called after each snapshot, "
         f"{_percent_told(worklist.precision_at_capacity)} of the calls go to an account that leaves within "
-        f"{HEADLINE_DAYS} days, and {_percent_told(worklist.recall_at_capacity)} of the leavers are called."
+        f"{evaluation.plan.headline_days} days, and {_percent_told(worklist.recall_at_capacity)} of the leavers are "
+        "called."
     )
 
 

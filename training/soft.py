@@ -14,7 +14,7 @@ import pandas as pd
 from features.errors import DataContractError
 from features.vocabulary import HORIZONS_DAYS
 from training.estimates import Drawn, Question, undefined
-from training.evaluation import CHAMPION, HEADLINE_DAYS, HEALTH
+from training.evaluation import CHAMPION, HEALTH
 from training.evaluation_parts import Truth, TruthEvaluation
 from training.judged import KEY, Judged
 from training.metrics import Floats, brier_terms, divided
@@ -28,10 +28,11 @@ def graded_by_truth(judged: Judged, truth: pd.DataFrame) -> Truth:
         DataContractError: the truth lacks a column or a judged row, repeats one, or holds no probability.
     """
     known = _aligned(judged, truth)
-    headline = _question(judged, known, HEADLINE_DAYS).among(judged.in_window(HEADLINE_DAYS))
+    days = judged.plan.headline_days
+    headline = _question(judged, known, days).among(judged.in_window(days))
     aucs = {arm: headline.ranked(judged.arm(arm)).auc for arm in (CHAMPION, *judged.baselines, HEALTH)}
     return Truth(
-        horizons={days: _horizon(judged, known, days) for days in HORIZONS_DAYS},
+        horizons={horizon: _horizon(judged, known, horizon) for horizon in HORIZONS_DAYS},
         arms_auc_window={arm: headline.estimate(auc) for arm, auc in aucs.items()},
         deltas_auc_window={arm: headline.estimate(aucs[CHAMPION].minus(aucs[arm])) for arm in judged.baselines},
     )

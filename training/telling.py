@@ -17,7 +17,7 @@ import pandas as pd
 from features.errors import GateRefused, NoUsableSignal, PulseError
 from features.settings import Home
 from training.bundle import Bundle
-from training.evaluation import HEADLINE_DAYS
+from training.decisions import TermCensus
 from training.findings import arm_name, calibration_finding, skill_finding, with_interval
 from training.fit import outcome_count
 from training.judging import Judgement
@@ -73,9 +73,8 @@ class Judged:
 
     def _skill_lines(self) -> list[str]:
         arms, deltas = self.judgement.evaluation.arms, self.judgement.evaluation.deltas
-        lines = [
-            f"AUC where a decision falls within {HEADLINE_DAYS} days, and over all accounts (where timing flatters):"
-        ]
+        days = self.judgement.evaluation.plan.headline_days
+        lines = [f"AUC where a decision falls within {days} days, and over all accounts (where timing flatters):"]
         for name in ("champion", *deltas):
             near, far = with_interval(arms[name].auc_window), with_interval(arms[name].auc_pooled)
             lines.append(f"  {arm_name(name):<22}{near}, {far}")
@@ -85,7 +84,7 @@ class Judged:
         truth = self.judgement.evaluation.truth
         if truth is None:
             return []
-        graded = truth.horizons[HEADLINE_DAYS]
+        graded = truth.horizons[self.judgement.evaluation.plan.headline_days]
         return [
             "graded with the true chances:",
             f"  AUC within window {with_interval(graded.auc_window)}",
@@ -101,11 +100,14 @@ class Trained(Judged):
 
     events: int
     notes: tuple[str, ...]
+    census: tuple[TermCensus, ...]
 
     def lines(self) -> list[str]:
         """What was learnt from, then the judgement."""
         told = super(Trained, self).lines()
-        return [f"learnt from {self.events} accounts that left", *(f"note: {note}" for note in self.notes), *told]
+        seen = [f"  {part.line()}" for part in self.census]
+        notes = [f"note: {note}" for note in self.notes]
+        return [f"learnt from {self.events} accounts that left; decisions seen:", *seen, *notes, *told]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,12 @@ class Listing:
             return ["no model is registered yet: run `pulse train --as-of DATE`"]
         versions = [self._line(version, live == version.version) for version in self.versions]
         log = [f"  {one.at:%Y-%m-%d %H:%M} {one.who}: {one.action} {one.version_to} ({one.why})" for one in self.log]
-        return ["version  verdict     AUC within 90-day window", *versions, "promotions:", *(log or ["  none yet"])]
+        return [
+            "version  verdict     AUC within the renewal window",
+            *versions,
+            "promotions:",
+            *(log or ["  none yet"]),
+        ]
 
     def document(self) -> dict[str, Any]:
         """The same for programs."""
@@ -141,12 +148,14 @@ class Listing:
 
     @staticmethod
     def _line(version: RegisteredVersion, live: bool) -> str:
-        auc = version.metrics.get(f"h{HEADLINE_DAYS}.auc_window")
+        auc = version.metrics.get("arm.champion.auc_window")
         told = "not known" if auc is None else f"{auc:.2f}"
         return f"{version.version:<9}{version.judged:<12}{told}{'  <- live' if live else ''}"
 
 
-def facts_of(bundle: Bundle, past: pd.DataFrame, judgement: Judgement, made_at: datetime) -> ModelFacts:
+def facts_of(
+    bundle: Bundle, past: pd.DataFrame, census: Sequence[TermCensus], judgement: Judgement, made_at: datetime
+) -> ModelFacts:
     """What the report says about the model itself; ``past`` are the person-periods it learnt from."""
     return ModelFacts(
         summary=_SUMMARY,
@@ -156,6 +165,7 @@ def facts_of(bundle: Bundle, past: pd.DataFrame, judgement: Judgement, made_at: 
         training_rows=int(past[["account_id", "as_of"]].drop_duplicates().shape[0]),
         training_outcomes=outcome_count(past),
         features=len(bundle.model_features),
+        decisions=tuple(part.line() for part in census),
         currency=judgement.currency,
         made_at=made_at,
     )

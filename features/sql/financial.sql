@@ -237,7 +237,8 @@ SELECT
         WHEN s.acv_minor > 0 AND y.acv_minor > 0 AND y.other_currency = 0
             THEN LN(NULLIF(s.acv_minor, 0) / NULLIF(y.acv_minor, 0))
     END AS annual_value_change_w52,
-    CASE WHEN s.seats > 0 AND y.seats > 0 THEN LN(NULLIF(s.seats, 0) / NULLIF(y.seats, 0)) END AS seats_contracted_change_w52,
+    CASE WHEN s.seats > 0 AND y.seats > 0 THEN LN(NULLIF(s.seats, 0) / NULLIF(y.seats, 0)) END
+        AS seats_contracted_change_w52,
     s.discount_pct - t.discount_pct AS discount_change,
     u.users / NULLIF(s.seats, 0) AS peak_seat_utilisation_w26
 FROM snapshots AS s

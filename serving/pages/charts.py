@@ -81,6 +81,11 @@ class Trend:
     amber_from: str
 
     @property
+    def has_gaps(self) -> bool:
+        """True when weeks without a score lie between."""
+        return any(stroke.gap for stroke in self.strokes)
+
+    @property
     def phases(self) -> list[Phase]:
         """The phases that occur, in the order of a campaign."""
         seen = {ground.phase for ground in self.grounds}
@@ -98,9 +103,11 @@ def diverging(values: Sequence[float]) -> tuple[Bar, ...]:
 
 def stacked(amounts: Sequence[float], longest: float) -> tuple[Bar, ...]:
     """Bars one behind the other; ``longest`` is the sum that fills the row."""
-    scale = 100 / longest if longest > 0 else 0.0
-    starts = [sum(amounts[:place]) * scale for place in range(len(amounts))]
-    return tuple(Bar(_percent(start), _percent(amount * scale)) for start, amount in zip(starts, amounts, strict=True))
+    starts = [sum(amounts[:place]) for place in range(len(amounts))]
+    return tuple(
+        Bar(_percent(_part(start, longest)), _percent(_part(amount, longest)))
+        for start, amount in zip(starts, amounts, strict=True)
+    )
 
 
 def trend(told: Sequence[Entry]) -> Trend:
@@ -163,6 +170,10 @@ def _months(first: datetime, last: datetime) -> list[tuple[datetime, str]]:
 
 def _month_label(start: date, step: int) -> str:
     return f"{start:%Y}" if step >= 12 else f"{start:%b %Y}"  # noqa: PLR2004  months of a year
+
+
+def _part(amount: float, whole: float) -> float:
+    return 100 * amount / whole if whole > 0 else 0.0
 
 
 def _percent(value: float) -> str:

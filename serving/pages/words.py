@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from features.vocabulary import Band, Phase
-from serving.wording import NOT_KNOWN, signed_points, written_share
+from serving.wording import NOT_KNOWN, signed_points
 
 BAND_NAMES = {
     Band.RED: "Red",
@@ -59,6 +59,7 @@ NO_DATE = "no fixed date"
 _DAYS_IN_WEEKS = 14
 """From here on weeks are easier to grasp than days."""
 
+_LEAST_PERCENT = 0.1
 _MINUS = re.compile(r"(?<![\w-])-(?=\d)")
 _PERCENT = re.compile(r"(?<=\d) %")
 
@@ -87,8 +88,12 @@ def tenths(health: float) -> float:
 
 
 def share(part: float) -> str:
-    """A probability in percent, its sign kept on the same line."""
-    return typeset(written_share(part))
+    """A probability in percent, under ten percent with a decimal: one account in a hundred is much of a risk."""
+    percent = 100 * part
+    if 0 < percent < _LEAST_PERCENT:
+        return f"under\u00a0{_LEAST_PERCENT}\u00a0%"
+    text = f"{percent:.1f}"
+    return f"{text if len(text) == len('9.9') else round(percent)}\u00a0%"
 
 
 def points(amount: float) -> str:

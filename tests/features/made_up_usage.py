@@ -102,7 +102,7 @@ def _instance(random: Random, number: int, first: date) -> Row:
     return known | {
         "known_from": at,
         "campaign_instance_id": f"i{number}",
-        "campaign_id": f"c{number % 3}",
+        "campaign_id": f"c{number % 2}",
         "label": f"Campaign {number}",
         "active_start_local": first,
         "active_end_local": first + timedelta(days=random.choice((6, 13, 27))),

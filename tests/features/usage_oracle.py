@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from math import exp, floor, log
 from typing import Any, NamedTuple
 
 from features.campaigns import CampaignWindow, phase_at
 from features.vocabulary import Phase
+from tests.features.known_usage import Use, uses_known_at
 from tests.features.made_up_rows import Row
 
 WEEK = timedelta(weeks=1)
@@ -18,19 +19,6 @@ PRIORS = {
     "core": {"pre": 1.5, "active": 3.0, "post": 0.85, "off": 1.0, "none": 1.0},
     "users": {"pre": 1.1, "active": 1.3, "post": 0.95, "off": 1.0, "none": 1.0},
 }
-
-
-class Use(NamedTuple):
-    """What one user did in one family on one day."""
-
-    account: str
-    user: str | None
-    day: date
-    week: datetime
-    family: str
-    events: int
-    sessions: int
-    seconds: int
 
 
 class Done(NamedTuple):
@@ -63,7 +51,7 @@ class World:
     @cached_property
     def known(self) -> dict[datetime, list[Use]]:
         """Every use known at each Monday."""
-        return {monday: self._known_at(monday) for monday in self.mondays}
+        return {monday: uses_known_at(self.tables, monday) for monday in self.mondays}
 
     @cached_property
     def weekly(self) -> dict[datetime, dict[tuple[str, datetime], Done]]:
@@ -233,57 +221,11 @@ class World:
         usual = sum(getattr(each, measure) for each in expected if each is not None)
         return log((1000 * done + 500) / (usual + 500))
 
-    def _known_at(self, monday: datetime) -> list[Use]:
-        totals = _last(self.tables["usage_daily"], ("account_id", "user_key", "feature_code", "usage_date"), monday)
-        covered = {
-            (row["account_id"], row["product_sku"], row["usage_date"])
-            for row in self.tables["usage_daily"]
-            if row["op"] == "upsert" and row["available_at"] <= monday
-        }
-        uses = [_use(row, row["event_at"], row["feature_code"]) for row in totals]
-        sessions: set[Any] = set()
-        uses += [
-            _use({**row, **_one(row, sessions)}, row["event_at"], row["feature_family"])
-            for row in _last(self.tables["usage_events"], ("event_id",), monday)
-            if (row["account_id"], row["product_sku"], row["event_at"].date()) not in covered
-        ]
-        return [use for use in uses if use.events > 0 and use.week + WEEK <= monday]
-
 
 def _mondays(first: datetime, last: datetime) -> Iterator[datetime]:
     while first <= last:
         yield first
         first += WEEK
-
-
-def _last(rows: list[Row], key: tuple[str, ...], as_of: datetime) -> list[Row]:
-    last: dict[Any, Row] = {}
-    for _, row in sorted(enumerate(rows), key=lambda pair: (pair[1]["available_at"], -pair[0])):
-        if row["available_at"] <= as_of:
-            last[tuple(row[name] for name in key)] = row
-    return [row for row in last.values() if row["op"] == "upsert"]
-
-
-def _one(row: Row, sessions: set[Any]) -> Row:
-    # A session counts once per account, user, family and day.
-    session = (row["session_id"], row["account_id"], row["user_key"], row["feature_family"], row["event_at"].date())
-    is_new = row["session_id"] is not None and session not in sessions
-    sessions.add(session)
-    return {"events": 1, "sessions": int(is_new), "active_minutes": floor((row["duration_s"] or 0) + 0.5) / 60}
-
-
-def _use(row: Row, at: datetime, family: str) -> Use:
-    midnight = at.replace(hour=0, minute=0)
-    return Use(
-        row["account_id"],
-        row["user_key"],
-        at.date(),
-        midnight - timedelta(days=at.weekday()),
-        family,
-        row["events"],
-        row["sessions"] or 0,
-        floor((row["active_minutes"] or 0) * 60 + 0.5),
-    )
 
 
 def _by_week(uses: list[Use]) -> dict[tuple[str, datetime], Done]:

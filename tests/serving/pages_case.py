@@ -35,6 +35,11 @@ _USUAL = {Style.SHARE: 0.42, Style.NUMBER: 3.2, Style.COUNT: 6.0, Style.LOG_RATI
 _STEP = {Style.SHARE: 0.4, Style.LOG_RATIO: 0.8, Style.LOG_CHANGE: 0.8}
 
 
+NOTHING_KNOWN: dict[str, Any] = dict.fromkeys(
+    ("account_name", "segment", "csm_owner_id", "annual_value", "currency", "decision_on")
+)
+
+
 @lru_cache(maxsize=1)
 def known() -> KnownFeatures:
     """Features of which nothing is known; pages do not read them."""
@@ -70,6 +75,11 @@ def assessment(
         else:
             facts = replace(facts, **{name: value})
     return Assessment(account_id, as_of, score, explained(told), facts, known())
+
+
+def saying(text: str) -> dict[str, Any]:
+    """Everything of an account that is free text, with this text."""
+    return dict.fromkeys(("account_name", "segment", "csm_owner_id", "currency", "campaigns_live"), text)
 
 
 def filled(home: Home, *assessments: Assessment) -> Ledger:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -16,7 +17,7 @@ from serving.pages.routes import page_routes
 from serving.pages.words import PHASE_NAMES
 from tests.serving.html_case import Node, parsed
 from tests.serving.http_case import Client
-from tests.serving.pages_case import MONDAY, assessment, filled
+from tests.serving.pages_case import MONDAY, NOTHING_KNOWN, assessment, filled
 
 Pages = Callable[..., Client]
 NONE = "\N{EN DASH}"
@@ -72,7 +73,7 @@ def test_a_line_of_the_list_says_all_of_an_account(pages: Pages) -> None:
         "Change in 4 weeks": "-11",
         "Band": "Amber",
         "Phase": "Just after a campaign",
-        "Risk in 90 days": "7 %",
+        "Risk in 90 days": "7.1 %",
         "Annual value": "USD 48,000",
         "Value at risk": "USD 3,400",
         "Decision": "3 Jun 2024 in 7 weeks",
@@ -88,15 +89,14 @@ def test_a_line_of_the_list_says_all_of_an_account(pages: Pages) -> None:
 
 
 def test_what_is_not_known_of_an_account_is_written_as_not_known(pages: Pages) -> None:
-    unknown = dict.fromkeys(("account_name", "segment", "csm_owner_id", "annual_value", "currency", "decision_on"))
-    found = page(pages(assessment(**unknown, band=Band.UNKNOWN, grade="D")))
+    found = page(pages(assessment(**NOTHING_KNOWN, band=Band.UNKNOWN, grade="D")))
     assert line(found) == {
         "Account": "acc-1 segment not known",
         "Health": "60.0",
         "Change in 4 weeks": NONE,
         "Band": "Unknown",
         "Phase": "Between campaigns",
-        "Risk in 90 days": "4 %",
+        "Risk in 90 days": "4.2 %",
         "Annual value": "not known",
         "Value at risk": "not known",
         "Decision": "no fixed date",
@@ -144,7 +144,7 @@ def test_accounts_stand_by_value_at_risk_and_those_that_cannot_be_compared_after
 
 
 def test_value_at_risk_is_shown_by_phase_and_band(pages: Pages) -> None:
-    risk = {"risk": {30: 0.1, 60: 0.1, 90: 0.25, 180: 0.3}}
+    risk: dict[str, Any] = {"risk": {30: 0.1, 60: 0.1, 90: 0.25, 180: 0.3}}
     found = page(
         pages(
             assessment("1", phase=Phase.ACTIVE, band=Band.RED, annual_value=4_000.0, **risk),
@@ -260,7 +260,7 @@ def test_an_account_without_a_score_four_weeks_before_is_new_and_a_new_model_is_
     month = MONDAY - 4 * WEEK
     found = page(pages(assessment("old"), assessment("new"), assessment("old", as_of=month, model_version="2")))
     assert [line(found, account)["Change in 4 weeks"] for account in ("old", "new")] == ["0", "new"]
-    assert "Change is against 18 March 2024; part of it comes from a new model version." in found.one("main").text
+    assert "Change is against 18 March 2024; a new model version may have moved it too." in found.one("main").text
 
 
 def test_a_score_told_a_moment_ago_is_on_the_page(tmp_path: Path) -> None:

