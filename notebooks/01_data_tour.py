@@ -524,46 +524,39 @@ display(
 # and a chart of one feature alone leaves out what its sisters do.
 
 # %%
-ranks = sample[list(MODEL_FEATURES)].rank()
-together = ranks.corr(min_periods=200)
-together = together.where(~np.eye(len(together), dtype=bool))
-strong = together.abs().stack().rename("strength")
-strong = strong[strong >= 0.7].reset_index(names=["one", "other"])
-strong = strong[strong["one"] < strong["other"]].sort_values("strength", ascending=False)
-if strong.empty:
+rho = sample[list(MODEL_FEATURES)].rank().corr(min_periods=200)
+above_diagonal = np.triu(np.ones(rho.shape, dtype=bool), 1)
+pairs = rho.where(above_diagonal).stack().rename_axis(["one", "other"]).rename("rho").reset_index()
+pairs["strength"] = pairs["rho"].abs()
+strongest = pairs[pairs["strength"] >= 0.7].nlargest(15, "strength")
+for side in ("one", "other"):
+    pairs[f"part of {side}"] = [str(feature_named(name).subcategory) for name in pairs[side]]
+    strongest[side] = [f"{feature_named(name).label} ({name})" for name in strongest[side]]
+if strongest.empty:
     say("No two features move together with a rank correlation of 0.7 or more.")
 else:
-    shown = strong.head(15).assign(
-        **{
-            "rank correlation": lambda rows: [
-                together.loc[a, b] for a, b in zip(rows["one"], rows["other"], strict=True)
-            ]
-        },
-        one=lambda rows: [f"{feature_named(name).label} ({name})" for name in rows["one"]],
-        other=lambda rows: [f"{feature_named(name).label} ({name})" for name in rows["other"]],
-    )
-    display(shown.drop(columns="strength").style.format({"rank correlation": "{:+.2f}"}).hide(axis="index"))
-    across = together.copy()
-    across.index = across.columns = by_phase.loc[together.index, "part"]
-    across = across.abs().stack().rename_axis(["one", "other"]).groupby(level=[0, 1]).quantile(0.9)
-    grid = alt.Chart(across.rename("strength").reset_index()).encode(
-        x=alt.X("one:N", sort=parts, title=None, axis=alt.Axis(labelAngle=-30, orient="top")),
-        y=alt.Y("other:N", sort=parts, title=None),
-    )
-    display(
-        (
-            grid.mark_rect().encode(
-                color=alt.Color("strength:Q", title="rho", scale=alt.Scale(scheme="blues", domain=[0, 1]))
-            )
-            + grid.mark_text(fontSize=12).encode(text=alt.Text("strength:Q", format=".2f"))
-        ).properties(
-            width=440,
-            height=230,
-            title=alt.Title(
-                "How strongly parts move together", subtitle="90th percentile of |rank correlation| of their pairs"
-            ),
+    display(strongest[["one", "other", "rho"]].style.format({"rho": "{:+.2f}"}).hide(axis="index"))
+
+# %%
+across = pairs.groupby(["part of one", "part of other"])["strength"].quantile(0.9).reset_index()
+grid = alt.Chart(across).encode(
+    x=alt.X("part of other:N", sort=parts, title=None, axis=alt.Axis(labelAngle=-30, orient="top")),
+    y=alt.Y("part of one:N", sort=parts, title=None),
+)
+display(
+    (
+        grid.mark_rect().encode(
+            color=alt.Color("strength:Q", title="rho", scale=alt.Scale(scheme="blues", domain=[0, 1]))
         )
+        + grid.mark_text(fontSize=12).encode(text=alt.Text("strength:Q", format=".2f"))
+    ).properties(
+        width=440,
+        height=230,
+        title=alt.Title(
+            "How strongly parts move together", subtitle="|rank correlation|, 90th percentile of the pairs"
+        ),
     )
+)
 
 # %% [markdown]
 # ## Where next

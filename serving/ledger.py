@@ -118,6 +118,18 @@ class Ledger:
         last = shown[-1]
         return shown, Place(place.as_of, place.newest_id, last.value_at_risk, last.account_id)
 
+    def healths(self, as_of: datetime) -> dict[str, tuple[float, str]]:
+        """Health and model version per account as told last at an ``as_of``: what a change is told against."""
+        told_last = (
+            sa.select(sa.func.max(SCORES.c.id))
+            .where(SCORES.c.as_of == moment_text(as_of))
+            .group_by(SCORES.c.account_id)
+        )
+        wanted = sa.select(SCORES.c.account_id, SCORES.c.health, SCORES.c.model_version)
+        with self._connected() as connection:
+            found = connection.execute(wanted.where(SCORES.c.id.in_(told_last)))
+            return {row.account_id: (row.health, row.model_version) for row in found}
+
     def history(self, account_id: str, *, limit: int | None = None) -> list[Entry]:
         """One entry per ``as_of`` of an account, oldest first; with a limit, the newest of them. Empty when unknown."""
         told_last = (
