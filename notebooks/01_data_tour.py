@@ -179,11 +179,13 @@ sample = store.historical(asked[["account_id", "as_of"]])
 phases = [phase for phase in map(str, Phase) if phase in set(sample["phase"])]
 by_week = sample.groupby(["as_of", "phase"]).size().rename("accounts").reset_index()
 by_week["place"] = by_week["phase"].map(list(map(str, Phase)).index)
+if len(phases) < 2:
+    say(f"All of the {accounts.size} accounts are in phase `{', '.join(phases)}` all year long.")
 display(
     alt.Chart(by_week)
     .mark_area(interpolate="step-after")
     .encode(
-        x=alt.X("as_of:T", title=None),
+        x=alt.X("as_of:T", title=None, axis=alt.Axis(format="%b %y", tickCount="month")),
         y=alt.Y("accounts:Q", stack="normalize", title="share of accounts", axis=alt.Axis(format="%")),
         color=alt.Color(
             "phase:N", sort=phases, scale=alt.Scale(domain=phases, range=[PHASE_COLOURS[p] for p in phases])
@@ -283,10 +285,9 @@ month = grouped.transform(lambda weeks: weeks.rolling(4).sum())
 around["raw"] = month / month.groupby([around[name] for name in one]).shift(4).replace(0, np.nan) - 1
 wraps = around[one].drop_duplicates()
 can_show_wraps = len(wraps) >= 20
-say(
-    f"{len(wraps):,} participations can be followed all the way."
-    + ("" if can_show_wraps else " Under 20 there is no picture worth drawing; this part ends here.")
-)
+if not taking_part.empty:
+    enough = "" if can_show_wraps else " Under 20 there is no picture worth drawing; this part ends here."
+    say(f"{len(wraps):,} participations can be followed all the way.{enough}")
 
 
 # %%
@@ -299,22 +300,21 @@ def quartile_band(rows: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
     return pd.concat(told, keys=columns.values(), names=["what", "week"]).reset_index()
 
 
-def band_chart(bands: pd.DataFrame, colours: list[str], title: str, *, format: str) -> alt.LayerChart:  # noqa: A002
+def band_chart(bands: pd.DataFrame, colours: list[str], title: str, *, y_format: str) -> alt.LayerChart:
     """A line at the median inside a band between the quartiles, over weeks around the wrap."""
+    ends = [int(bands["week"].min()), int(bands["week"].max())]
     base = alt.Chart(bands).encode(
-        x=alt.X("week:Q", title="weeks after the end of the campaign"),
+        x=alt.X("week:Q", title="weeks after the end of the campaign", scale=alt.Scale(domain=ends, nice=False)),
         color=alt.Color(
             "what:N",
             title=None,
-            sort=None,
             scale=alt.Scale(domain=list(bands["what"].unique()), range=colours),
-            legend=alt.Legend(orient="top", labelLimit=400),
+            legend=alt.Legend(orient="top", labelLimit=400, symbolType="stroke", symbolOpacity=1, symbolStrokeWidth=3),
         ),
     )
     wrap = alt.Chart(pd.DataFrame({"week": [0]})).mark_rule(strokeDash=[4, 4], color="#1f2933").encode(x="week:Q")
-    low_high = base.mark_area(opacity=0.2).encode(
-        y=alt.Y("low:Q", title=None, axis=alt.Axis(format=format)), y2="high:Q"
-    )
+    axis = alt.Axis(format=y_format)
+    low_high = base.mark_area(opacity=0.2).encode(y=alt.Y("low:Q", title=None, axis=axis), y2="high:Q")
     return (low_high + base.mark_line(strokeWidth=2.5).encode(y="middle:Q") + wrap).properties(
         width=680, height=220, title=alt.Title(title, subtitle="median and quartiles over participations")
     )
@@ -322,7 +322,7 @@ def band_chart(bands: pd.DataFrame, colours: list[str], title: str, *, format: s
 
 if can_show_wraps:
     told = quartile_band(around, {"level": "core actions of the week, own median week = 1"})
-    display(band_chart(told, ["#52606d"], "Usage around the end of a campaign", format=".1f"))
+    display(band_chart(told, ["#52606d"], "Usage around the end of a campaign", y_format=".1f"))
 
 # %% [markdown]
 # What does a generic health score see? It compares the last four weeks with the four before. What do our features see?
@@ -330,14 +330,14 @@ if can_show_wraps:
 
 # %%
 if can_show_wraps:
-    watched = around.merge(wraps.sample(min(200, len(wraps)), random_state=SEED), on=one)
+    watched = around.merge(wraps.sample(min(150, len(wraps)), random_state=SEED), on=one)
     known = store.historical(watched[["account_id", "as_of"]])
     watched["par"] = np.expm1(known["usage_par_w4"])
     told = quartile_band(
         watched[watched["week"] >= 8 - BEFORE],
         {"raw": "raw: last 4 weeks against the 4 before", "par": "usage_par_w4: against expectation for the phase"},
     )
-    display(band_chart(told, [ORANGE, BLUE], "The same weeks, read in two ways", format="+.0%"))
+    display(band_chart(told, [ORANGE, BLUE], "The same weeks, read in two ways", y_format="+.0%"))
     fourth = watched[watched["week"] == 4]
     say(
         f"Four weeks after the wrap the raw change is **{fourth['raw'].median():+.0%}** for the median account, and "
@@ -395,7 +395,7 @@ if can_show_wraps:
 # %%
 LAGS = """
     SELECT COUNT(*) AS rows_read,
-           QUANTILE_CONT(DATE_DIFF('second', event_at, available_at) / 86400.0, [0.1, 0.5, 0.9, 0.99]) AS days,
+           QUANTILE_CONT(DATE_DIFF('second', event_at, available_at) / 86400.0, [0.1, 0.5, 0.999]) AS days,
            AVG(CASE WHEN available_at > DATE_TRUNC('week', event_at) + INTERVAL 7 DAY THEN 1.0 ELSE 0.0 END) AS missed
     FROM {table} WHERE row_hash % {every} = 0
 """
@@ -405,38 +405,39 @@ with warehouse.engine() as engine:
         {"table": table, **engine.fetch(LAGS.format(table=table, every=1 + rows // 200_000)).to_pylist()[0]}
         for table, rows in warehouse.loaded_tables().items()
     ).query("rows_read > 0")
-lags[["p10", "p50", "p90", "p99"]] = lags["days"].to_list()
+lags[["p10", "p50", "p999"]] = lags["days"].to_list()
 scale = alt.Scale(type="symlog", constant=0.1)
-base = alt.Chart(lags).encode(y=alt.Y("table:N", title=None, sort="-x"))
+base = alt.Chart(lags).encode(y=alt.Y("table:N", title=None, sort=list(lags.sort_values(["p50", "p999"])["table"])))
 ticks = alt.Axis(values=[0, 0.1, 1, 7, 30, 90, 365], format="~g")
 display(
     (
         base.mark_rule(color=GREY).encode(
-            x=alt.X("p10:Q", title="days (log scale)", scale=scale, axis=ticks), x2="p99:Q"
+            x=alt.X("p10:Q", title="days (log scale)", scale=scale, axis=ticks), x2="p999:Q"
         )
-        + base.mark_point(filled=True, size=70, color=BLUE).encode(x=alt.X("p50:Q", scale=scale))
-        + base.mark_tick(thickness=3, color=ORANGE).encode(x=alt.X("p99:Q", scale=scale))
+        + base.mark_circle(size=80, opacity=1, color=BLUE).encode(x=alt.X("p50:Q", scale=scale))
+        + base.mark_tick(thickness=3, opacity=1, color=ORANGE).encode(x=alt.X("p999:Q", scale=scale))
     ).properties(
         width=480,
-        title=alt.Title(
-            "How late rows come", subtitle="dot: median; orange: 99 of 100 rows are known; line from the 10th"
-        ),
+        title=alt.Title("How late rows come", subtitle="dot: median; orange: 999 of 1,000 rows are known by then"),
     )
 )
-late = lags[lags["missed"] > 0].sort_values("missed", ascending=False).set_index("table")[["missed", "p50", "p99"]]
-late.columns = ["misses the first snapshot", "median days", "99 % by (days)"]
-display(late.style.format({"misses the first snapshot": "{:.1%}", "median days": "{:.2f}", "99 % by (days)": "{:.1f}"}))
+late = lags[lags["missed"] > 0].sort_values("missed", ascending=False).set_index("table")[["missed", "p50", "p999"]]
+late.columns = ["misses the first snapshot", "median days", "99.9 % by (days)"]
+display(
+    late.style.format({"misses the first snapshot": "{:.1%}", "median days": "{:.2f}", "99.9 % by (days)": "{:.1f}"})
+)
 
 # %% [markdown]
 # One account, one snapshot: what was known then of the eight weeks before, and what of them is known now? The account
-# is the one with the most actions that came late to any of the last year's snapshots.
+# is the one with the most actions of a week that missed the snapshot at its end.
 
 # %%
-THEN_AND_NOW = """
-    WITH asked AS (SELECT CAST(as_of AS TIMESTAMPTZ) AS as_of FROM (VALUES {moments}) AS m(as_of))
-    SELECT account_id, as_of, SUM(events) AS late
-    FROM usage_daily INNER JOIN asked ON available_at > as_of AND event_at < as_of
-    WHERE op = 'upsert' GROUP BY account_id, as_of ORDER BY late DESC, account_id, as_of LIMIT 1
+MOST_LATE = """
+    SELECT account_id, DATE_TRUNC('week', event_at) + INTERVAL 7 DAY AS as_of, SUM(events) AS late
+    FROM usage_daily
+    WHERE op = 'upsert' AND event_at >= '{first}' AND event_at < '{last}'
+      AND available_at > DATE_TRUNC('week', event_at) + INTERVAL 7 DAY
+    GROUP BY account_id, as_of ORDER BY late DESC, account_id, as_of LIMIT 1
 """
 WEEKS_OF_ONE = """
     SELECT DATE_TRUNC('week', usage_date) AS week,
@@ -452,8 +453,7 @@ ROWS_OF_ONE = """
       AND event_at >= CAST('{as_of}' AS TIMESTAMPTZ) - INTERVAL 182 DAY
 """
 with warehouse.engine() as engine:
-    moments = ", ".join(f"('{as_of.isoformat()}')" for as_of in year)
-    found = engine.fetch(THEN_AND_NOW.format(moments=moments)).to_pylist()
+    found = engine.fetch(MOST_LATE.format(first=year[0].isoformat(), last=newest.isoformat())).to_pylist()
     if found:
         where = {"account": found[0]["account_id"].replace("'", "''"), "as_of": found[0]["as_of"].isoformat()}
         weeks_of_one = engine.fetch(WEEKS_OF_ONE.format(**where)).to_pandas().astype({"actions": float})

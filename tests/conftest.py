@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Set before any library is imported: two test workers with two threads each would slow each other down many times.
 for variable in ("PULSE_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -10,3 +12,22 @@ for variable in ("PULSE_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+
+import pytest  # noqa: E402  after the environment
+
+if TYPE_CHECKING:
+    from tests.walk_case import Walk
+
+
+@pytest.fixture(scope="session")
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Walk:
+    """A home in which the whole job was done once; takes a minute or two. Read only."""
+    from tests.walk_case import walk  # noqa: PLC0415  loads everything, which most tests do not need
+
+    return walk(tmp_path_factory.mktemp("walk"))
+
+
+@pytest.fixture
+def own_walk(walked: Walk, tmp_path: Path) -> Walk:
+    """A copy of it to change."""
+    return walked.copy(tmp_path / "home")

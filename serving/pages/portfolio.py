@@ -5,7 +5,7 @@ phase and band, and one page of rows, most value at risk (risk of leaving within
 
 Amounts of different currencies are never added or compared: sums are in the currency that most of the chosen accounts
 use, and accounts billed in others stand after those. Where notice was given, nothing is at risk any more: such accounts
-stand last and count in no sum of value at risk.
+stand last, most annual value first, and count in no sum of value at risk.
 """
 
 from __future__ import annotations
@@ -164,15 +164,10 @@ def _currencies(entries: Sequence[Entry]) -> list[str]:
 
 
 def _rank(entry: Entry, currencies: Sequence[str]) -> tuple[bool, int, float, float, str]:
-    known = entry.facts.annual_value is not None
-    place = currencies.index(entry.facts.currency or "") if known else len(currencies)
-    return (
-        entry.score.band is Band.LOST_PENDING,
-        place,
-        -entry.value_at_risk,
-        -entry.score.risk[90],
-        entry.account_id,
-    )
+    value, lost = entry.facts.annual_value, entry.score.band is Band.LOST_PENDING
+    place = currencies.index(entry.facts.currency or "") if value is not None else len(currencies)
+    amount = (value or 0.0) if lost else entry.value_at_risk
+    return lost, place, -amount, -entry.score.risk[90], entry.account_id
 
 
 def _sums(entries: Sequence[Entry], currency: str) -> Sums:

@@ -100,7 +100,8 @@ def test_the_bars_of_the_parts_go_left_and_right_of_the_middle_on_one_scale(read
 
 def test_what_changed_since_last_week_is_said_in_a_line(read: Read) -> None:
     before = assessment(points=THEN, as_of=MONDAY - WEEK, band=Band.GREEN)
-    assert read(assessment(points=NOW), before).one("p", class_="change").text == (
+    older = assessment(as_of=MONDAY - 2 * WEEK)
+    assert read(assessment(points=NOW), older, before).one("p", class_="change").text == (
         "Since last week (8 April 2024): health went from 57.6 to 47.2, -10.4 points. "
         "Mood and support moved most, -5.9 points. The band was Green and is Amber."
     )
@@ -158,6 +159,7 @@ def test_where_notice_was_given_no_value_is_at_risk_and_the_page_says_what_its_n
     found = read(assessment(band=Band.LOST_PENDING))
     assert found.one("div", class_="verdict lost_pending").text.count("Notice given leaving already") == 1
     assert found.all("p", class_="note")[0].text.startswith("Notice was given, so the decision has fallen.")
+    assert found.one("dl").all("div")[0].text == "Next decision notice was given"
     assert "Value at risk in 90 days" not in found.one("dl").text
 
 

@@ -22,7 +22,8 @@ from features.store import FeatureStore
 from features.vocabulary import Subcategory
 from training.material import Material
 
-from .bundle_case import SMALL, Trained, features_of as rows_of_store, trained
+from .bundle_case import SMALL, Trained, trained
+from .bundle_case import features_of as rows_of_store
 from .portfolio_case import FIRST, Portfolio
 from .warehouse_case import home_with
 
@@ -35,7 +36,8 @@ def material_of(made: Trained) -> Material:
     """What a training of the portfolio has on the table, without a disk."""
     world = made.world
     cohort = world.cohort[world.cohort["cohort_status"] == "at_risk"].reset_index(drop=True)
-    return Material(cohort.assign(currency=CURRENCY), rows_of_store(world, cohort), world.decided, world.data_cut)
+    features = rows_of_store(world, cohort)
+    return Material(cohort.assign(currency=CURRENCY), features, world.decided, census=(), data_cut=world.data_cut)
 
 
 def stored_portfolio(root: Path, world: Portfolio) -> Home:
@@ -77,12 +79,17 @@ def _contracts(world: Portfolio) -> str:
 def _endings(world: Portfolio) -> str:
     return _text(
         "contract_event_id | contract_id | account_id | type | event_at | effective_on | available_at",
-        [
-            f"e-{one.account_id} | c-{one.account_id} | {one.account_id} | cancelled | {one.decided_at.isoformat()[:26]} | "
-            f"{(one.decided_at + EFFECT).date()} | {one.known_at.isoformat()[:26]}"
-            for one in world.decided.itertuples()
-        ],
+        [_ending(one.account_id, one.decided_at, one.known_at) for one in world.decided.itertuples()],
     )
+
+
+def _ending(account: str, decided_at: pd.Timestamp, known_at: pd.Timestamp) -> str:
+    moments = f"{_naive(decided_at)} | {(decided_at + EFFECT).date()} | {_naive(known_at)}"
+    return f"e-{account} | c-{account} | {account} | cancelled | {moments}"
+
+
+def _naive(moment: pd.Timestamp) -> str:
+    return moment.tz_convert(None).isoformat()
 
 
 def _text(header: str, lines: Sequence[str]) -> str:
