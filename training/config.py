@@ -104,9 +104,9 @@ class TrainingConfig(_Frozen):
         default=8, ge=1, description="trials finished before any is pruned, so that one lucky start prunes nothing"
     )
     max_rounds: int = Field(
-        default=400,
+        default=600,
         ge=1,
-        description="boosting rounds a trial may reach; 100 to 800 gave the same order within 0.004 AUC",
+        description="boosting rounds a trial may reach; with random cut points 400 to 1,200 gave the same order",
     )
     patience_rounds: int = Field(
         default=40, ge=1, description="rounds without gain on later, held-out time after which a fold stops"

@@ -38,6 +38,9 @@ _OBJECTIVE = {
     "metric": "binary_logloss",
     "deterministic": True,
     "bagging_freq": 1,
+    # Random cut points: on a made-up company of 3,000 accounts the share of the oracle's skill within the renewal
+    # window rose from 0.70 to 0.73, and rounds too many no longer hurt. True hazards are smooth; greedy cuts are not.
+    "extra_trees": True,
 }
 
 

@@ -121,10 +121,10 @@ def suggested_params(trial: Any, capacity: Capacity) -> dict[str, Any]:
     params = {
         "max_depth": depths[shape],
         "num_leaves": leaves[shape],
-        "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.2, log=True),
+        "learning_rate": trial.suggest_float("learning_rate", 0.04, 0.15, log=True),
         "min_data_in_leaf": trial.suggest_int("min_data_in_leaf", 20, 1000, log=True),
-        "lambda_l2": trial.suggest_float("lambda_l2", 0.1, 300.0, log=True),
-        "feature_fraction": trial.suggest_float("feature_fraction", 0.15, 1.0),
+        "lambda_l2": trial.suggest_float("lambda_l2", 1.0, 300.0, log=True),
+        "feature_fraction": trial.suggest_float("feature_fraction", 0.05, 0.5, log=True),
         "bagging_fraction": trial.suggest_float("bagging_fraction", 0.5, 1.0),
     }
     return bounded_params(params, capacity)

@@ -51,18 +51,23 @@ FEATURES = (
         label="Active seats against expectation",
         sentence="Active seats are {actual} against what this account does in such a phase; others: {expected}.",
     ),
-    _feature(
-        name="active_seats_par_w26",
-        code="E03",
-        style=Style.LOG_RATIO,
-        unit="ln(actual / expected)",
-        window="26 weeks",
-        meaning="ln((active seat-weeks + 0.5) / (what the segment's seats do in such phases x contracted seats + 0.5)) over 26 weeks",
-        null="no usage measured, or no quiet week seen in the segment yet",
-        direction=-1,
-        monotone=-1,
-        label="Active seats over half a year",
-        sentence="Over half a year, active seats were {actual} against comparable accounts; others: {expected}.",
+    *(
+        _feature(
+            name=f"active_seats_par_w{weeks}",
+            code="E03",
+            style=Style.LOG_RATIO,
+            unit="ln(actual / expected)",
+            window=f"{weeks} weeks",
+            meaning="ln((active seat-weeks + 0.5) / (what the segment's seats do in such phases x contracted seats + 0.5)) "
+            f"over {weeks} weeks",
+            null="no usage measured, or no quiet week seen in the segment yet",
+            direction=-1,
+            monotone=-1,
+            label=f"Active seats over {words}",
+            sentence=f"Over {words}, active seats were {{actual}} against comparable accounts; others: {{expected}}.",
+        )
+        # Near weeks say where the account stands, far ones how it usually is; the model weighs them.
+        for weeks, words in ((8, "two months"), (13, "a quarter"), (26, "half a year"), (52, "a year"))
     ),
     _feature(
         name="active_seats_yoy",

@@ -35,12 +35,17 @@ windowed AS (
         SUM(is_unexpected) OVER w8 AS unexpected_w8,
         SUM(is_unexpected) OVER w13 AS unexpected_w13,
         SUM(is_unexpected) OVER w26 AS unexpected_w26,
+        SUM(is_measured) OVER w52 AS measured_w52,
+        SUM(is_unexpected) OVER w52 AS unexpected_w52,
         CAST(SUM(expected_core) OVER w4 AS BIGINT) AS expected_core_w4,
         CAST(SUM(expected_core) OVER w13 AS BIGINT) AS expected_core_w13,
         CAST(SUM(expected_collab) OVER w8 AS BIGINT) AS expected_collab_w8,
         CAST(SUM(expected_collab) OVER w26 AS BIGINT) AS expected_collab_w26,
         CAST(SUM(expected_users) OVER w4 AS BIGINT) AS expected_users_w4,
+        CAST(SUM(typical_users) OVER w8 AS BIGINT) AS typical_users_w8,
+        CAST(SUM(typical_users) OVER w13 AS BIGINT) AS typical_users_w13,
         CAST(SUM(typical_users) OVER w26 AS BIGINT) AS typical_users_w26,
+        CAST(SUM(typical_users) OVER w52 AS BIGINT) AS typical_users_w52,
         COUNT(par_w1) OVER w13 AS n,
         CAST(SUM(CASE WHEN par_w1 IS NOT NULL THEN week_no ELSE 0 END) OVER w13 AS BIGINT) AS sx,
         CAST(SUM(CASE WHEN par_w1 IS NOT NULL THEN week_no * week_no ELSE 0 END) OVER w13 AS BIGINT) AS sxx,
@@ -53,7 +58,8 @@ windowed AS (
         w4 AS (PARTITION BY account_id ORDER BY as_of ROWS BETWEEN 3 PRECEDING AND CURRENT ROW),
         w8 AS (PARTITION BY account_id ORDER BY as_of ROWS BETWEEN 7 PRECEDING AND CURRENT ROW),
         w13 AS (PARTITION BY account_id ORDER BY as_of ROWS BETWEEN 12 PRECEDING AND CURRENT ROW),
-        w26 AS (PARTITION BY account_id ORDER BY as_of ROWS BETWEEN 25 PRECEDING AND CURRENT ROW)
+        w26 AS (PARTITION BY account_id ORDER BY as_of ROWS BETWEEN 25 PRECEDING AND CURRENT ROW),
+        w52 AS (PARTITION BY account_id ORDER BY as_of ROWS BETWEEN 51 PRECEDING AND CURRENT ROW)
 ),
 
 lagged AS (
@@ -76,9 +82,21 @@ SELECT
             THEN LN((1000 * u.seat_weeks_w4 + 500) / (u.expected_users_w4 + 500))
     END AS active_seats_par_w4,
     CASE
+        WHEN u.measured_w8 > 0 AND u.unexpected_w8 = 0 AND u.typical_users_w8 > 0
+            THEN LN((1000 * u.seat_weeks_w8 + 500) / (u.typical_users_w8 + 500))
+    END AS active_seats_par_w8,
+    CASE
+        WHEN u.measured_w13 > 0 AND u.unexpected_w13 = 0 AND u.typical_users_w13 > 0
+            THEN LN((1000 * u.seat_weeks_w13 + 500) / (u.typical_users_w13 + 500))
+    END AS active_seats_par_w13,
+    CASE
         WHEN u.measured_w26 > 0 AND u.unexpected_w26 = 0 AND u.typical_users_w26 > 0
             THEN LN((1000 * u.seat_weeks_w26 + 500) / (u.typical_users_w26 + 500))
     END AS active_seats_par_w26,
+    CASE
+        WHEN u.measured_w52 > 0 AND u.unexpected_w52 = 0 AND u.typical_users_w52 > 0
+            THEN LN((1000 * u.seat_weeks_w52 + 500) / (u.typical_users_w52 + 500))
+    END AS active_seats_par_w52,
     CASE
         WHEN u.usage_rows_56w_ago > 0 AND u.seat_weeks_w56 > u.seat_weeks_w52
             THEN LN((u.seat_weeks_w4 + 0.5) / (u.seat_weeks_w56 - u.seat_weeks_w52 + 0.5))

@@ -105,6 +105,20 @@ def home(walked: Walk) -> Home:
 
 
 @pytest.fixture(scope="module")
+def before(home: Home) -> dict[str, tuple[int, int]]:
+    return files_of(home)
+
+
+def files_of(home: Home) -> dict[str, tuple[int, int]]:
+    """Size and time of change of every file of a home but the state, whose journal any reader may touch."""
+    return {
+        path.relative_to(home.root).as_posix(): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in home.root.rglob("*")
+        if path.is_file() and not path.name.startswith("state.db")
+    }
+
+
+@pytest.fixture(scope="module")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("jupyter")
 
@@ -126,12 +140,12 @@ def executed(path: Path, home: Home, scratch: Path) -> Told:
 
 
 @pytest.fixture(scope="module")
-def tour(home: Home, scratch: Path) -> Told:
+def tour(home: Home, scratch: Path, before: object) -> Told:
     return executed(TOUR, home, scratch)
 
 
 @pytest.fixture(scope="module")
-def review(home: Home, scratch: Path) -> Told:
+def review(home: Home, scratch: Path, before: object) -> Told:
     return executed(REVIEW, home, scratch)
 
 
@@ -201,6 +215,13 @@ def test_the_review_adds_up_and_shows_every_part(review: Told) -> None:
     assert marks(review, "comes to a health of", "bar") >= len(Subcategory) + 2  # and the base, and the sum
     assert marks(review, "by when they decide", "line mark") >= 2
     assert marks(review, "as one feature moves", "line mark") == 4
+
+
+def test_reading_a_home_writes_nothing_into_it(
+    tour: Told, review: Told, home: Home, before: dict[str, tuple[int, int]]
+) -> None:
+    assert len(before) > len(TABLES) / 2
+    assert files_of(home) == before
 
 
 # --- Run on homes that lack things: same cells, in this process -------------------------------------------------------
@@ -304,19 +325,3 @@ def test_a_model_without_a_stored_evaluation_says_what_to_run_first(own_walk: Wa
     shutil.rmtree(own_walk.home.reports)
     with pytest.raises(MissingStateError, match="run `pulse evaluate --model 1`"):
         ran(REVIEW, own_walk.home)
-
-
-def test_reading_a_home_writes_nothing_into_it(own_walk: Walk, ran: Run) -> None:
-    before = files_of(own_walk.home)
-    for path in NOTEBOOKS:
-        ran(path, own_walk.home)
-    assert files_of(own_walk.home) == before
-
-
-def files_of(home: Home) -> dict[str, tuple[int, int]]:
-    """Size and time of change of every file of a home but the state, whose journal any reader may touch."""
-    return {
-        path.relative_to(home.root).as_posix(): (path.stat().st_size, path.stat().st_mtime_ns)
-        for path in home.root.rglob("*")
-        if path.is_file() and not path.name.startswith("state.db")
-    }

@@ -96,7 +96,7 @@ def test_a_study_kept_on_disk_goes_on_where_it_stopped(tmp_path: Path) -> None:
 
 
 def test_pruned_trials_are_kept_without_a_value() -> None:
-    found = searched(SMALL.model_copy(update={"trials": 6, "max_rounds": 4, "warm_up_trials": 1}))
+    found = searched(SMALL.model_copy(update={"trials": 12, "max_rounds": 4, "warm_up_trials": 1}))
     values = [trial.value for trial in found.trials]
     assert None in values
     assert found.value == min(value for value in values if value is not None)
