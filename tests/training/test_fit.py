@@ -157,8 +157,10 @@ def test_weights_count_as_repeated_rows() -> None:
     inputs = inputs_of(rows)
     heavy = margins(boosted(binned(weighted), params, 3, seed=1, threads=1), inputs, threads=1)
     twice = margins(boosted(binned(repeated), params, 3, seed=1, threads=1), inputs, threads=1)
-    assert np.corrcoef(heavy, twice)[0, 1] > 0.99
-    assert abs(heavy.mean() - twice.mean()) < 0.05
+    plain = margins(boosted(binned(rows), params, 3, seed=1, threads=1), inputs, threads=1)
+    # Bins move a little with the number of rows, so the two are close, not equal.
+    assert np.corrcoef(heavy, twice)[0, 1] > 0.95
+    assert abs(heavy.mean() - twice.mean()) < 0.05 < abs(heavy.mean() - plain.mean())
 
 
 def test_losses_on_later_time_are_log_losses_and_stop_when_they_no_longer_fall() -> None:
