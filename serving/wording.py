@@ -14,6 +14,9 @@ NOT_KNOWN = "not known"
 _MOST_PERCENT = 99_900.0
 """Ratios of two counts, one of them near 0, can be astronomical; beyond a thousandfold the size says nothing."""
 
+_LARGEST_LOG = 300.0
+"""exp() of more does not fit in a double; no contract is that large."""
+
 
 def written(value: float | str | None, style: Style) -> str:
     """The value in words; ``log_ratio`` and ``log_change`` are stored as ln(ratio) and written as a change in percent.
@@ -62,6 +65,11 @@ def _log_change(value: float) -> str:
     return f"{_signed(math.expm1(value) * 100, 0)} %"
 
 
+def _log_amount(value: float) -> str:
+    amount = math.exp(min(value, _LARGEST_LOG))
+    return _plain(amount, 0 if amount >= 10 else 1)  # noqa: PLR2004  two figures are enough for a size
+
+
 def _yes_no(value: float) -> str:
     # The expected value of a flag is a median over accounts and may lie in the middle.
     if value == 0.5:  # noqa: PLR2004  the middle between no (0) and yes (1)
@@ -98,6 +106,7 @@ _WRITERS: dict[Style, Callable[[float], str]] = {
     Style.MINUTES: _span("minute"),
     Style.LOG_RATIO: _log_change,
     Style.LOG_CHANGE: _log_change,
+    Style.LOG_AMOUNT: _log_amount,
     Style.YES_NO: _yes_no,
     Style.TEXT: str,
 }

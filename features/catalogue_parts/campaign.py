@@ -130,7 +130,7 @@ FEATURES = (
     _feature(
         name="collab_intensity_vs_prev",
         code="C10",
-        style=Style.NUMBER,
+        style=Style.LOG_CHANGE,
         unit="difference of ln ratios",
         window="last two active windows",
         meaning="collab_intensity_active minus that of the active window before",
@@ -138,7 +138,7 @@ FEATURES = (
         direction=-1,
         monotone=-1,
         label="Collaboration against the campaign before",
-        sentence="Collaboration moved by {actual} (log points) from campaign to campaign; others: {expected}.",
+        sentence="Collaboration moved by {actual} from campaign to campaign; with others by {expected}.",
     ),
     _feature(
         name="ramp_ratio_pre",

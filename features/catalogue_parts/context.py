@@ -78,13 +78,13 @@ FEATURES = (
     _feature(
         name="seats_contracted_log",
         code="X05",
-        style=Style.NUMBER,
-        unit="ln(seats + 1)",
+        style=Style.LOG_AMOUNT,
+        unit="ln(seats)",
         window="at as_of",
-        meaning="ln(contracted seats + 1)",
+        meaning="ln of the contracted seats, at least 1",
         null="no seats known",
         label="Size in seats",
-        sentence="Size is {actual} (ln of seats); accounts like this {expected}.",
+        sentence="The contract has {actual} seats; with accounts like this {expected}.",
     ),
     _feature(
         name="usable_weeks",

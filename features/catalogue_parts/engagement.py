@@ -123,7 +123,7 @@ FEATURES = (
     _feature(
         name="usage_par_slope_w13",
         code="E08",
-        style=Style.NUMBER,
+        style=Style.LOG_CHANGE,
         unit="ln ratio per week",
         window="13 weeks",
         meaning="least-squares slope of the weekly usage_par over 13 weeks, each week as known when it closed",
@@ -131,7 +131,7 @@ FEATURES = (
         direction=-1,
         monotone=-1,
         label="Trend of usage",
-        sentence="Usage against expectation moves by {actual} (log points) a week; others: {expected}.",
+        sentence="Usage against expectation moves by {actual} a week; with others by {expected}.",
     ),
     _feature(
         name="days_since_last_core",

@@ -9,7 +9,11 @@ from features.vocabulary import Subcategory
 
 
 class Style(StrEnum):
-    """How a value is written for a person. ``log_ratio`` is stored as ln(actual / expected), written as +12 %."""
+    """How a value is written for a person.
+
+    ``log_ratio`` is stored as ln(actual / expected) and ``log_change`` as ln(ratio), both written as +12 %;
+    ``log_amount`` is stored as ln(amount) and written as the amount.
+    """
 
     SHARE = "share"
     NUMBER = "number"
@@ -21,6 +25,7 @@ class Style(StrEnum):
     MINUTES = "minutes"
     LOG_RATIO = "log_ratio"
     LOG_CHANGE = "log_change"
+    LOG_AMOUNT = "log_amount"
     YES_NO = "yes_no"
     TEXT = "text"
 

@@ -120,14 +120,14 @@ FEATURES = (
     _feature(
         name="annual_value_log",
         code="F09",
-        style=Style.NUMBER,
+        style=Style.LOG_AMOUNT,
         unit="ln(major units)",
         window="at as_of",
         meaning="ln of the annual contract value in major units of its currency, at least 1",
         null="never",
         direction=-1,
         label="Size of the contract",
-        sentence="The contract's size is {actual} (ln of annual value); accounts like this {expected}.",
+        sentence="The contract is worth {actual} a year; with accounts like this {expected}.",
     ),
     _feature(
         name="annual_value_change_w52",

@@ -17,7 +17,7 @@ SELECT
     CAST(CASE WHEN c.segment = 'studio' THEN 1 ELSE 0 END AS DOUBLE) AS segment_is_studio,
     CAST(CASE WHEN c.segment = 'broadcaster' THEN 1 ELSE 0 END AS DOUBLE) AS segment_is_broadcaster,
     CAST(CASE WHEN c.segment = 'agency' THEN 1 ELSE 0 END AS DOUBLE) AS segment_is_agency,
-    LN(c.seats + 1) AS seats_contracted_log,
+    CASE WHEN c.seats IS NOT NULL THEN LN(GREATEST(c.seats, 1)) END AS seats_contracted_log,
     CAST(COALESCE(u.usable_weeks, 0) AS DOUBLE) AS usable_weeks,
     CAST(
         CASE WHEN s.usage_week >= c.as_of - INTERVAL 182 DAY THEN 1 ELSE 0 END

@@ -87,7 +87,7 @@ def test_the_segment_is_told_in_a_word_and_in_flags(segment: str) -> None:
 
 def test_size_is_the_contracted_seats() -> None:
     row = context({})
-    assert (row["seats_contracted"], row["seats_contracted_log"]) == (10, pytest.approx(log(11)))
+    assert (row["seats_contracted"], row["seats_contracted_log"]) == (10, pytest.approx(log(10)))
     unknown = context({"subscription_lines_history": "line_id\n"})
     assert (unknown["seats_contracted"], unknown["seats_contracted_log"]) == (None, None)
 
