@@ -13,10 +13,11 @@ from typing import Annotated, Any
 
 import typer
 
+from features.commands import add_data_commands
+from features.console import Answer, HomeOption, Setting, command
 from features.progress import Progress
 from features.settings import Home
 from features.vocabulary import parse_moment
-from serving.console import Answer, HomeOption, command
 
 DEMO_START = datetime(2021, 1, 4, tzinfo=UTC)
 DEMO_SCORED_WEEKS = 26
@@ -34,12 +35,11 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 @app.callback()
 def options(context: typer.Context, home: HomeOption = None) -> None:
     """Campaign-phase customer health and churn for vendors of design tools. Health: 0 to 100, 100 = healthy."""
-    context.obj = home
+    context.obj = Setting(home, _now)
 
 
 @command(app)
 def simulate(
-    place: Home,  # noqa: ARG001 - a made-up company is written where it is asked for, not under the home
     progress: Progress,
     *,
     out: Annotated[Path, typer.Option(help="Folder for the tables; the truth goes into its sub-folder truth/.")],
@@ -52,7 +52,7 @@ def simulate(
     """Make up a company whose true risks are known."""
     from features.simulator import simulate as make_company
 
-    world = {"regime": regime, "accounts": accounts, "seed": seed, "start": parse_moment(start).date(), "weeks": weeks}
+    world: dict[str, Any] = {"regime": regime, "accounts": accounts, "seed": seed, "start": parse_moment(start).date(), "weeks": weeks}
     rows = make_company(**world, out=out, progress=progress).rows
     return Answer([f"{out}: {len(rows)} tables, {sum(rows.values()):,} rows", *_counts(rows)], {"rows": rows})
 
@@ -124,7 +124,7 @@ def evaluate(
 
 
 @command(app)
-def models(place: Home, progress: Progress) -> Answer:  # noqa: ARG001 - quick, shows no bar
+def models(place: Home) -> Answer:
     """List the registered models, their verdicts and the promotion log."""
     from training import lifecycle
 
@@ -135,7 +135,6 @@ def models(place: Home, progress: Progress) -> Answer:  # noqa: ARG001 - quick, 
 @command(app)
 def promote(
     place: Home,
-    progress: Progress,  # noqa: ARG001 - quick, shows no bar
     *,
     version: Annotated[str, typer.Argument(help="Version to put live.")],
     why: WhyOption = "promoted on the command line",
@@ -149,7 +148,6 @@ def promote(
 @command(app)
 def rollback(
     place: Home,
-    progress: Progress,  # noqa: ARG001 - quick, shows no bar
     *,
     why: WhyOption = "rolled back on the command line",
 ) -> Answer:
@@ -178,7 +176,6 @@ def score(
 @command(app)
 def explain(
     place: Home,
-    progress: Progress,  # noqa: ARG001 - quick, shows no bar
     *,
     account: Annotated[str, typer.Argument(help="Account id.")],
     as_of: AsOfOption,
@@ -193,7 +190,6 @@ def explain(
 @command(app)
 def serve(
     place: Home,
-    progress: Progress,  # noqa: ARG001 - runs until stopped
     *,
     host: Annotated[str, typer.Option(help="Address to bind; loopback only.")] = "127.0.0.1",
     port: PortOption = 3000,
@@ -243,7 +239,7 @@ def demo(
     from training.config import TrainingConfig
 
     raw, end = place.prepare().root / "demo-company", DEMO_START + timedelta(weeks=weeks)
-    world = {"regime": "campaign", "accounts": accounts, "seed": seed, "weeks": weeks}
+    world: dict[str, Any] = {"regime": "campaign", "accounts": accounts, "seed": seed, "weeks": weeks}
     make_company(**world, start=DEMO_START.date(), out=raw, progress=progress)
     lines = take_in(place, raw, mapping=None, now=_now(), live=False, progress=progress).lines()[:1]
     lines += publish_snapshots(place, DEMO_START + timedelta(weeks=26), end, progress=progress).lines()
@@ -264,6 +260,9 @@ def demo(
     return _serve(place, host="127.0.0.1", port=port, as_of=end)
 
 
+add_data_commands(app)
+
+
 def main() -> None:
     """Entry point of the `pulse` command."""
     app()
@@ -272,8 +271,10 @@ def main() -> None:
 def _serve(place: Home, *, host: str, port: int, as_of: datetime | None) -> Answer:
     from serving.launch import serve as run_service
 
-    typer.echo(f"pages on http://{host}:{port}/  API on http://{host}:{port}/v1/  stop with Ctrl-C")
-    run_service(place, host=host, port=port, as_of=as_of)
+    def announce(url: str) -> None:
+        typer.echo(f"pages on {url}/  API on {url}/v1/  stop with Ctrl-C")
+
+    run_service(place, host=host, port=port, as_of=as_of, announce=announce)
     return Answer(["service stopped"])
 
 

@@ -66,11 +66,11 @@ def test_the_same_rows_in_other_files_add_nothing(own_walk: Walk, tmp_path: Path
 
 
 BROKEN = {
-    "accounts_history.csv": "account_id,valid_from,name,segment,hq_tz\nx1,2023-01-02,X,studio,UTC\n",
+    "accounts_history.csv": "account_id,valid_from,name,segment,hq_tz\nx1,2023-01-02T00:00:00Z,X,studio,UTC\n",
     "contracts_history.csv": (
         "contract_id,valid_from,account_id,start_on,end_on,currency,acv_minor\n"
-        "k1,2023-01-02,x1,2023-01-02,2024-01-01,EUR,100\n"
-        "k2,2023-01-02,x1,2023-01-02,2024-01-01,EUR,a lot\n"
+        "k1,2023-01-02T00:00:00Z,x1,2023-01-02,2024-01-01,EUR,100\n"
+        "k2,2023-01-02T00:00:00Z,x1,2023-01-02,2024-01-01,EUR,a lot\n"
     ),
 }
 
@@ -101,7 +101,7 @@ def test_a_broken_row_goes_to_quarantine_and_the_good_ones_are_taken(own_walk: W
 
 def test_a_table_that_breaks_its_contract_changes_nothing_at_all(own_walk: Walk, tmp_path: Path) -> None:
     before = manifests(own_walk.home)
-    lacking = "contract_id,valid_from,account_id,start_on,end_on,currency\nk1,2023-01-02,x1,2023-01-02,,EUR\n"
+    lacking = "contract_id,valid_from,account_id,start_on,end_on,currency\nk1,2023-01-02T00:00:00Z,x1,2023-01-02,,EUR\n"
     folder = broken_folder(tmp_path / "folder", **{"contracts_history.csv": lacking})
     facts = assert_refused(own_walk.run("ingest", folder), "DataContractError", by="contracts_history")
     assert "acv_minor" in " ".join(facts.values())

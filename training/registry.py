@@ -30,7 +30,7 @@ from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
 from mlflow.types import ColSpec, Schema
 
-from features.errors import UsageError
+from features.errors import MissingStateError, UsageError
 from features.settings import Home
 
 # MLflow 3.17 still asks SQLAlchemy 2.1 for a loader that will go; the user of a command can do nothing about it.
@@ -142,12 +142,21 @@ class ModelRegistry:
         """One version by its number.
 
         Raises:
+            MissingStateError: nothing was trained yet.
             UsageError: no such version.
         """
-        for entry in self.versions():
+        versions = self.versions()
+        if not versions:
+            raise MissingStateError(
+                f"there is no model version {reference}",
+                expected="a registered model",
+                found="none",
+                todo="run `pulse train --as-of DATE`",
+            )
+        for entry in versions:
             if entry.version == reference:
                 return entry
-        known = ", ".join(entry.version for entry in self.versions()) or "none"
+        known = ", ".join(entry.version for entry in versions)
         raise UsageError(
             f"there is no model version {reference}",
             expected=f"one of the registered versions: {known}",

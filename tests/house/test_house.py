@@ -128,6 +128,7 @@ DOORS = {
     "features": {
         "catalogue",
         "cohort",
+        "console",
         "errors",
         "events",
         "progress",

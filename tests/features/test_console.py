@@ -13,10 +13,10 @@ import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
+from features.console import Answer, HomeOption, Setting, command
 from features.errors import _EXIT_CODES, PulseError, RowsQuarantined, UnknownAccount, exit_code
 from features.progress import Progress
 from features.settings import HOME_VARIABLE, Home
-from serving.console import Answer, HomeOption, command
 
 MONDAY = datetime(2024, 4, 15, tzinfo=UTC)
 Work = Callable[[Home, Progress], Answer]
@@ -32,7 +32,7 @@ def run(work: Callable[..., Answer], *arguments: str) -> Result:
 
     @app.callback()
     def options(context: typer.Context, home: HomeOption = None) -> None:
-        context.obj = home
+        context.obj = Setting(home, lambda: MONDAY)
 
     @command(app)
     def another(place: Home, progress: Progress) -> Answer:

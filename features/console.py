@@ -1,7 +1,9 @@
 """How does a command speak: lines for people, one JSON document for programs, an exit code for both?
 
-A command is a function of the home, a progress listener and its own options that returns an :class:`Answer`;
-:func:`command` gives it ``--home`` and ``--json`` and maps failures to exit codes.
+A command is a function of the home and its own options that returns an :class:`Answer`; :func:`command` gives it
+``--home`` and ``--json`` and maps failures to exit codes. Where it declares ``progress`` it gets a listener, where it
+declares ``clock`` the clock that the program brought with it (:class:`Setting`): no room reads the clock by itself.
+Each room keeps its commands in its own ``commands.py``; ``pulse.py`` puts them together.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +30,9 @@ HomeOption = Annotated[
 JsonOption = Annotated[
     Path | None, typer.Option("--json", dir_okay=False, help="Also write the answer as one JSON document.")
 ]
-_GIVEN = ("place", "progress")
+_GIVEN = ("place", "progress", "clock")
+
+Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True)
@@ -39,18 +44,32 @@ class Answer:
     failure: PulseError | None = None
 
 
-def command(app: typer.Typer) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
-    """Register a function ``(place, progress, *options) -> Answer`` as a command of the same name."""
+@dataclass(frozen=True)
+class Setting:
+    """What the program knows before a command runs: the home named before it, if any, and what time it is."""
+
+    home: Path | None
+    clock: Clock
+
+
+def command(app: typer.Typer, name: str | None = None) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
+    """Register a function ``(place, [progress], [clock], *options) -> Answer`` as a command, by default of its name."""
 
     def register(work: Callable[..., Answer]) -> Callable[..., None]:
         @wraps(work)
         def run(context: typer.Context, home: Path | None, json_file: Path | None, **options: Any) -> None:
-            place = Home(root=chosen.resolve()) if (chosen := home or context.obj) else Home.from_environment()
-            _answer(lambda progress: work(place, progress, **options), json_file)
+            setting: Setting = context.obj
+            chosen = home or setting.home
+            place = Home(root=chosen.resolve()) if chosen else Home.from_environment()
+            _answer(lambda progress: work(**wanted(place, progress, setting.clock), **options), json_file)
+
+        def wanted(*given: Any) -> dict[str, Any]:
+            declared = inspect.signature(work).parameters
+            return {part: thing for part, thing in zip(_GIVEN, given, strict=True) if part in declared}
 
         run.__signature__ = _signature(work)  # type: ignore[attr-defined]
         run.__annotations__ = {name: kind.annotation for name, kind in _signature(work).parameters.items()}
-        return app.command()(run)
+        return app.command(name)(run)
 
     return register
 
