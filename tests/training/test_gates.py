@@ -112,8 +112,8 @@ FAILED: list[tuple[str, dict[str, object]]] = [
     ("calibration_overall", {f"{RATIO}/value": 0.79}),
     ("calibration_overall", {f"{RATIO}/value": 1.26}),
     ("calibration_overall", {f"{RATIO}/value": 0.0, f"{RATIO}/low": 0.0, f"{RATIO}/high": 0.0}),
-    ("calibration_by_phase", {f"{POST}/value": 1.6, f"{POST}/low": 1.1, f"{POST}/high": 2.2}),
-    ("calibration_by_phase", {f"{POST}/value": 0.5, f"{POST}/low": 0.3, f"{POST}/high": 0.9}),
+    ("calibration_by_phase", {f"{POST}/value": 1.8, f"{POST}/low": 1.3, f"{POST}/high": 2.5}),
+    ("calibration_by_phase", {f"{POST}/value": 0.4, f"{POST}/low": 0.25, f"{POST}/high": 0.6}),
     ("monotone_risk", {"horizon_violations": 1}),
     ("complete_scores", {"missing_scores": 1}),
 ]
@@ -197,6 +197,14 @@ def test_one_refusal_refuses_the_model_and_no_gate_is_left_unasked() -> None:
 def test_evidence_tells_the_numbers_and_names_what_is_no_number() -> None:
     assert gate("monotone_risk", {"horizon_violations": 3}).evidence["violations"] == 3
     assert gate("skill_within_window", {f"{WINDOW}/low": NAN}).evidence["low"] == "not a number"
+
+
+def test_one_phase_is_judged_by_its_own_interval_and_several_by_wider_ones() -> None:
+    # 1.6 (1.1 to 2.3) alone is off; one of five phases is that far off by luck in one honest model of fourteen.
+    off = {f"{POST}/value": 1.6, f"{POST}/low": 1.1, f"{POST}/high": 2.3}
+    alone = {f"phases/{phase}/expected": 5.0 for phase in ("pre", "active", "off", "none")}
+    assert gate("calibration_by_phase", off).passed
+    assert not gate("calibration_by_phase", {**off, **alone}).passed
 
 
 def test_a_phase_too_thin_to_judge_is_named_in_the_reason() -> None:
