@@ -203,7 +203,8 @@ def _phase_holds(ratio: Estimate, rules: GateRules, judged: int) -> bool:
     # ratio, keep the chance of refusing an honest model at 5 % for all phases together.
     normal = NormalDist()
     wider = normal.inv_cdf(1 - 0.025 / judged) / normal.inv_cdf(0.975)
-    return ratio.value * (ratio.low / ratio.value) ** wider <= 1 <= ratio.value * (ratio.high / ratio.value) ** wider
+    low, high = (ratio.value * float((end / ratio.value) ** wider) for end in (ratio.low, ratio.high))
+    return low <= 1 <= high
 
 
 def _additivity(case: _Case) -> _Finding:
