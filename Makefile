@@ -6,16 +6,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVE ?= 1
 PORT ?= 3000
+WORKERS ?= 2
 HOME_DIR ?= .pulse
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test test-full check bench lock clean
 
 demo: $(READY)
 	$(BIN)/pulse demo --home $(HOME_DIR) --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve,--serve)
 
+# Two workers: one per core of the machine the limits are set for.
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+
+test-full: check
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not bench"
 
 check: $(READY)
 	$(BIN)/ruff check .

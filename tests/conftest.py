@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from tests.walk_case import Walk
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file, or a group of files that says so, in one worker: what its tests share is made once."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
+
+
 @pytest.fixture(scope="session")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Walk:
     """A home in which the whole job was done once; takes a minute or two. Read only."""
