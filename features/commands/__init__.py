@@ -10,7 +10,9 @@ from types import ModuleType
 
 import typer
 
-_GROUPS: tuple[ModuleType, ...] = ()
+from features.commands import auditing, building, campaigns, mapping, pushing, quarantine, simulation, sources
+
+_GROUPS: tuple[ModuleType, ...] = (auditing, building, simulation, campaigns, quarantine, sources, mapping, pushing)
 
 
 def add_data_commands(app: typer.Typer) -> None:

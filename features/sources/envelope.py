@@ -6,7 +6,8 @@ than calendar arithmetic here, and exact). Rules of time:
 - ``event_at`` comes from the column the table names; a day begins at 00:00 in its zone (``tz`` of the row, else the
   source's, else UTC).
 - ``available_at`` in a back-fill is the later of the event (the end of its day where only the day is known) and
-  ``recorded_at``, plus the lag; in a live feed it is now.
+  ``recorded_at``, plus the lag; in a live feed it is now. A row that was refused and is repaired later keeps the moment
+  at which it was first offered.
 - ``row_hash`` is 63 bits of the MD5 of the row's text form: every own column that is not null as ``name=value``, with
   ``event_at`` and ``op``. A nullable column declared later changes no hash.
 """
@@ -66,7 +67,7 @@ def placed_query(table: Table, intake: Intake, *, midnights: str) -> str:
 
 def dated_query(intake: Intake, load: Load) -> str:
     """Over ``placed``: the same rows with the moment from which they could be known."""
-    known = str(epoch(load.now))
+    known = str(epoch(load.offered_at or load.now))
     if not load.live:
         ended = f"{EVENT} + CASE {PRECISION} WHEN 'day' THEN {microseconds(DAY)} ELSE 0 END"
         known = f"GREATEST({ended}, {RECORDED}) + {microseconds(intake.lag)}"

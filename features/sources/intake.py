@@ -44,7 +44,8 @@ class Intake:
 
     ``rows`` is the file as it was read. ``relation`` has ``_pulse_row``, the columns in ``types`` (declared names, the
     engine's types) and those in ``checks``, which the mapping's ``rules`` speak of; these rules come first. ``zone``
-    places naive moments and days. ``totals`` adds the rows of one key together.
+    places naive moments and days. ``totals`` adds the rows of one key together. Where a row of the file makes several,
+    ``elements`` is the relation of them all, and ``_pulse_row`` is the file's row times ``places`` plus their turn.
     """
 
     number: int
@@ -58,6 +59,8 @@ class Intake:
     rules: tuple[Rule, ...] = ()
     checks: tuple[str, ...] = ()
     totals: bool = False
+    elements: str | None = None
+    places: int = 1
 
     def gives(self, name: str) -> bool:
         """Does the source give this column?"""
@@ -66,11 +69,21 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One run of ingest: its id, its moment (``ingested_at``), and whether rows count as known only from now."""
+    """One run of ingest: its id, its moment (``ingested_at``), and whether rows count as known only from now.
+
+    ``offered_at`` is set in a replay: the moment at which its rows were first offered, and refused. In a live load they
+    count as known from then.
+    """
 
     load_id: str
     now: datetime
     live: bool
+    offered_at: datetime | None = None
+
+    @property
+    def is_replay(self) -> bool:
+        """Do the rows come from quarantine?"""
+        return self.offered_at is not None
 
 
 def declared(table: Table) -> dict[str, Column]:

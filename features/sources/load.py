@@ -6,21 +6,18 @@ other. So a folder that breaks the contract changes nothing, and a crash leaves 
 
 from __future__ import annotations
 
-import fcntl
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from features.build import ONBOARDING
-from features.errors import IntegrityError, UsageError
-from features.events import TABLES
+from features.errors import IntegrityError
 from features.manifest import sync_file, sync_folder
 from features.progress import Progress, silent
 from features.settings import Home
+from features.sources.alone import SCRATCH, alone
 from features.sources.intake import Load
+from features.sources.load_record import LoadRecord, write_record
 from features.sources.mapping import CohortDefaults, load_mapping
 from features.sources.plan import Plan, TableWork, canonical_plan, mapped_plan
 from features.sources.quarantine import SHOWN, quarantine_file
@@ -31,7 +28,6 @@ from features.warehouse import Warehouse, open_engine
 
 MEMORY = "4GB"
 """Most that the engine keeps in memory; a large table streams, and what does not fit goes to the scratch folder."""
-_SCRATCH = "ingest-"
 
 
 def ingest(
@@ -57,8 +53,11 @@ def ingest(
     described = None if mapping is None else load_mapping(mapping)
     plan = canonical_plan(folder) if described is None else mapped_plan(folder, described)
     load = Load(plan.load_id(require_utc(now), live=live), require_utc(now), live)
-    with _alone(home.prepare()), TemporaryDirectory(dir=home.root, prefix=_SCRATCH) as scratch:
+    with alone(home.prepare()), TemporaryDirectory(dir=home.root, prefix=SCRATCH) as scratch:
         done, waiting = _stage_all(home, plan, load, Path(scratch), progress)
+        if refused := {staged.table: staged.columns for staged in waiting if staged.refused.written}:
+            # Before the refused rows themselves: a replay needs it to read them.
+            write_record(home, LoadRecord.of(load, folder, mapping, refused))
         for staged in waiting:
             _commit(home, staged, load)
         if described is not None and described.cohort is not None:
@@ -67,6 +66,7 @@ def ingest(
         load_id=load.load_id,
         tables=tuple(sorted([*done, *(staged.report for staged in waiting)], key=lambda report: report.table)),
         unmatched_files=plan.unmatched,
+        missing_files=plan.missing,
         worst=tuple(refusal for staged in waiting for refusal in staged.worst)[:SHOWN],
     )
 
@@ -128,27 +128,6 @@ def _commit(home: Home, staged: Staged, load: Load) -> None:
     dataset = Warehouse(home).dataset(staged.table)
     dataset.folder.mkdir(parents=True, exist_ok=True)
     dataset.commit([(staged.rows, staged.entry)])
-
-
-@contextmanager
-def _alone(home: Home) -> Iterator[None]:
-    with (home.root / "ingest.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(
-                "another ingest is running on this home", expected="one at a time", found="a lock", todo="wait for it"
-            ) from None
-        _sweep(home)
-        yield
-
-
-def _sweep(home: Home) -> None:
-    # What a killed ingest left: safe to delete as nobody else holds the lock.
-    for folder in home.root.glob(f"{_SCRATCH}*/"):
-        shutil.rmtree(folder)
-    for table in TABLES:
-        Warehouse(home).dataset(table).sweep()
 
 
 def _cohort_file(home: Home) -> Path:

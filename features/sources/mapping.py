@@ -1,8 +1,8 @@
 """How does a file describe another layout, so that it becomes canonical tables without code?
 
 A mapping is YAML: per canonical table the file to read, an expression per column and the few things that tables of the
-world need (value maps, filters, one row per key). It is data: expressions are checked by ``mapping_sql`` and can only
-compute a value from the cells of their row. Unknown keys are refused.
+world need (value maps, look-ups in other files, filters, one row per key). It is data: expressions are checked by
+``mapping_sql`` and can only compute a value from the cells of their row. Unknown keys are refused.
 """
 
 from __future__ import annotations
@@ -54,28 +54,69 @@ class OnlyIn(_Part):
     of: str = Field(description="the column here that is looked up there; both are compared as text")
 
 
+class EachOf(_Part):
+    """One row per element of a JSON list; a row whose list is empty or missing makes none."""
+
+    list: str = Field(description="expression that gives the list as JSON text")
+    item: str = Field(description="new column: the element as JSON text")
+    number: str | None = Field(default=None, description="new column: the element's place, from 1")
+
+
+class LookUp(_Part):
+    """Take columns from the row of another file that fits; none, or several that differ without order, is refused."""
+
+    file: str = Field(description="the other file of the folder (or the same one), or a pattern with *")
+    column: str = Field(description="expression over the other file: the key that is looked for, compared as text")
+    of: str = Field(description="expression over this file and what was looked up before: whose row is wanted")
+    take: dict[str, str] = Field(min_length=1, description="new column here: expression over the other file")
+    where: str | None = Field(default=None, description="look only among the other file's rows for which this holds")
+    first_by: str | None = Field(default=None, description="of several rows take the first by this (text in ISO form)")
+    required: bool = Field(default=True, description="refuse a row with a key that is not found; false = take null")
+
+
+class Numbered(_Part):
+    """Number the rows that share some columns, from 1, where the source has no number of its own."""
+
+    name: str = Field(description="new column with the number")
+    columns: tuple[str, ...] = Field(min_length=1, description="rows that share these are numbered together")
+    order_by: tuple[str, ...] = Field(min_length=1, description="in this order; the file's order breaks ties")
+
+
 class FirstPer(_Part):
     """Keep one row per value of some columns: the first in an order."""
 
-    columns: tuple[str, ...] = Field(min_length=1, description="one row per value of these")
+    columns: tuple[str, ...] = Field(min_length=1, description="one row per value of these; without a value each row")
     order_by: tuple[str, ...] = Field(default=(), description="the first in this order; the file's order breaks ties")
 
 
 class TableMapping(_Part):
-    """How one file becomes rows of one canonical table. Steps run in the order of the fields from ``only_in`` on."""
+    """How one file becomes rows of one canonical table. Steps run in the order of the fields from ``file_name`` on."""
 
     table: str = Field(description="canonical table")
-    file: str | tuple[str, ...] = Field(description="name of the file, or of several with the same layout")
+    file: str | tuple[str, ...] = Field(
+        description="name of the file, or of several with the same layout; * stands for any characters"
+    )
+    optional: bool = Field(default=False, description="not every customer exports it: the folder may lack the file")
     delimiter: str = Field(default=",", min_length=1, max_length=1, description="of a CSV file")
+    file_name: str | None = Field(default=None, description="new column: the name of the file the row stands in")
     only_in: OnlyIn | None = None
+    each: EachOf | None = None
+    only_where: str | None = Field(default=None, description="keep the rows for which this holds, before any look-up")
+    look_up: tuple[LookUp, ...] = ()
     derive: dict[str, str] = Field(
         default={}, description="new source columns, in order; a later one may use an earlier"
     )
-    where: str | None = Field(default=None, description="keep the rows for which this holds")
+    where: str | None = Field(
+        default=None, description="keep the rows for which this holds, and those in which an earlier step failed"
+    )
+    numbered: Numbered | None = None
     first_per: FirstPer | None = None
     columns: dict[str, str] = Field(default={}, description="canonical column: expression over the source's columns")
     constants: dict[str, Scalar] = Field(default={}, description="canonical column: the same value in every row")
     values: dict[str, dict[str, Scalar]] = Field(default={}, description="column or derived column: source value: ours")
+    leave_out: dict[str, tuple[str, ...]] = Field(
+        default={}, description="mapped column with `values`: source values whose rows are not wanted"
+    )
     distinct: bool = Field(default=False, description="drop rows that are equal in every mapped column")
     totals_per_key: bool = Field(default=False, description="add up the numbers of rows that share the table's key")
     timezone: Zone | None = Field(
@@ -87,6 +128,11 @@ class TableMapping(_Part):
     def files(self) -> tuple[str, ...]:
         """The files, one or several."""
         return (self.file,) if isinstance(self.file, str) else self.file
+
+    @property
+    def names_people(self) -> bool:
+        """Does an expression hash the name of a person?"""
+        return any("PERSON(" in text.upper() for text in (*self.derive.values(), *self.columns.values()))
 
     @model_validator(mode="after")
     def _speaks_of_declared_things(self) -> Self:
@@ -104,6 +150,15 @@ class TableMapping(_Part):
             raise ValueError(f"{fixed[0]} is neither of the key nor a number, so it cannot stand in a total")
         return self
 
+    @model_validator(mode="after")
+    def _leaves_out_other_words(self) -> Self:
+        if loose := sorted(set(self.leave_out) - (set(self.values) & set(self.columns))):
+            raise ValueError(f"leave_out of {loose[0]}, which is no mapped column with values")
+        for name, words in self.leave_out.items():
+            if both := sorted(set(words) & set(self.values[name])):
+                raise ValueError(f"{both[0]} is left out of {name} and has an entry in values")
+        return self
+
 
 class CohortDefaults(_Part):
     """What the cohort of this source needs that differs from the product's defaults."""
@@ -115,7 +170,11 @@ class Mapping(_Part):
     """A described layout of a source."""
 
     source_system: str = Field(min_length=1, description="goes into source_system of every row")
+    title: str = Field(default="", description="name of the mapping for people, a few words")
+    product: str = Field(default="", description="the product that made the files, and which export of it")
+    steward: str = Field(default="", description="the role that keeps the export running and the words mapped")
     about: str = Field(default="", description="what the source is, for people")
+    notes: tuple[str, ...] = Field(default=(), description="what to know before relying on it, one sentence each")
     cohort: CohortDefaults | None = None
     tables: tuple[TableMapping, ...] = Field(min_length=1)
 

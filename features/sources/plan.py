@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping as Lookup
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from features.errors import DataContractError, UsageError
@@ -25,11 +27,16 @@ CONTRACT_VERSION = "1"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One file on its way into a table: as it is, or by a mapping (``other`` is the file of its ``only_in``)."""
+    """One file on its way into a table: as it is, or by a mapping, with the ``others`` that this names."""
 
     source: Source
     mapping: TableMapping | None = None
-    other: Source | None = None
+    others: Lookup[str, tuple[Source, ...]] = field(default_factory=dict)
+
+    @property
+    def delimiter(self) -> str:
+        """What parts the cells of its text files."""
+        return "," if self.mapping is None else self.mapping.delimiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +51,11 @@ class TableWork:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All tables of a load, and the files of the folder that none of them takes."""
+    """All tables of a load, the files of the folder that none of them takes, and optional ones that are not there."""
 
     tables: tuple[TableWork, ...]
     unmatched: tuple[str, ...]
+    missing: tuple[str, ...] = ()
 
     def load_id(self, now: datetime, *, live: bool) -> str:
         """The same files at the same moment are the same load; ids sort by time."""
@@ -89,37 +97,68 @@ def mapped_plan(folder: Path, mapping: Mapping) -> Plan:
     """Take the files that a mapping names.
 
     Raises:
-        UsageError: there is no such folder.
+        UsageError: there is no such folder, or none of the files that may be missing is in it.
         DataContractError: a file that the mapping names is not there.
     """
-    sources = {source.name: source for source in sources_in(folder)}
+    sources = sources_in(folder)
     parts: dict[str, list[Part]] = {}
+    missing: list[str] = []
     for entry in mapping.tables:
-        other = _named(sources, entry.only_in.file) if isinstance(entry.only_in, OnlyIn) else None
-        parts.setdefault(entry.table, []).extend(Part(_named(sources, name), entry, other) for name in entry.files)
-    used = {source.name for own in parts.values() for part in own for source in (part.source, part.other) if source}
+        lacking = [name for name in _names(entry) if not _matching(sources, name)] if entry.optional else []
+        missing += lacking
+        if not lacking:
+            parts.setdefault(entry.table, []).extend(_parts(sources, entry))
+    if not parts:
+        raise UsageError(
+            "no file of the folder is one that the mapping names",
+            expected=f"some of {', '.join(dict.fromkeys(missing))}",
+            found=", ".join(source.name for source in sources) or "an empty folder",
+            todo="name the files as the mapping does, or correct the mapping",
+        )
+    used = {source.name for own in parts.values() for part in own for source in _sources(part)}
     works = [_work(table, own, mapping.source_system) for table, own in parts.items()]
-    return Plan(tuple(works), tuple(name for name in sources if name not in used))
+    unmatched = tuple(source.name for source in sources if source.name not in used)
+    return Plan(tuple(works), unmatched, tuple(dict.fromkeys(missing)))
 
 
-def _named(sources: dict[str, Source], name: str) -> Source:
-    source = sources.get(name)
-    if source is None or not source.format:
+def _parts(sources: Sequence[Source], entry: TableMapping) -> list[Part]:
+    others = {name: _named(sources, name) for name in _names(entry)[len(entry.files) :]}
+    files = dict.fromkeys(source for name in entry.files for source in _named(sources, name))
+    return [Part(source, entry, others) for source in files]
+
+
+def _names(entry: TableMapping) -> list[str]:
+    only_in = [entry.only_in.file] if isinstance(entry.only_in, OnlyIn) else []
+    return [*entry.files, *only_in, *(rule.file for rule in entry.look_up)]
+
+
+def _matching(sources: Sequence[Source], name: str) -> tuple[Source, ...]:
+    return tuple(source for source in sources if source.format and fnmatchcase(source.name, name))
+
+
+def _named(sources: Sequence[Source], name: str) -> tuple[Source, ...]:
+    matching = _matching(sources, name)
+    if not matching:
+        there = any(source.name == name for source in sources)
         raise DataContractError(
             "a file that the mapping names cannot be taken",
             expected=f"a Parquet, CSV or JSONL file {name}",
-            found="no such file" if source is None else "another kind of file",
+            found="another kind of file" if there else "no such file",
             todo="complete the folder, or correct the mapping",
         )
-    return source
+    return matching
+
+
+def _sources(part: Part) -> list[Source]:
+    return [part.source, *(source for own in part.others.values() for source in own)]
 
 
 def _work(table: str, parts: Sequence[Part], source_system: str) -> TableWork:
     facts = [CONTRACT_VERSION, repr(TABLES[table]), source_system]
+    known = {source: sha256_of(source.path) for part in parts for source in _sources(part)}
     for part in parts:
-        facts.append(sha256_of(part.source.path))
         facts.append(part.mapping.model_dump_json() if part.mapping else "")
-        facts.append(sha256_of(part.other.path) if part.other else "")
+        facts += [f"{source.name} {known[source]}" for source in _sources(part)]
     return TableWork(table, tuple(parts), source_system, _digest(facts))
 
 

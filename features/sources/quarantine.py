@@ -1,8 +1,9 @@
 """Where do refused rows wait, and how does a person find out why?
 
 One JSONL file per table and load: ``table``, ``file``, ``row`` (from 1, the header does not count), ``column``,
-``rule``, ``reason`` and ``cells``, the row as the source had it, from which it can be replayed. Cells are customers'
-data, so the folder is readable by its owner only, and no message repeats them.
+``rule``, ``reason``, ``entry`` (which of the mapping's entries for this file and table, from 1) and ``cells``, the row
+as the source had it, from which it can be replayed. Cells are customers' data, so the folder is readable by its owner
+only, and no message repeats them.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def write_refused(
     first = engine.fetch(f"SELECT {facts} FROM _pulse_told ORDER BY block, row LIMIT {SHOWN}").to_pylist()
     written = scratch / f"{table}.jsonl"
     cells = " UNION ALL ".join(_cells_query(intake) for intake in intakes)
-    engine.write_json(f"SELECT {facts}, cells FROM ({cells}) ORDER BY block, row", written)
+    engine.write_json(f"SELECT {facts}, entry, cells FROM ({cells}) ORDER BY block, row", written)
     written.chmod(0o600)
     return Refused(
         {str(row["rule"]): int(row["rows"]) for row in counts}, tuple(Refusal(**row) for row in first), written
@@ -81,7 +82,9 @@ def _told_query(engine: Engine, table: str, intakes: Sequence[Intake]) -> str:
     engine.name_rows("_pulse_shifts", pa.concat_tables([_of(intake, intake.rows.shifts) for intake in intakes]))
     engine.name_rows("_pulse_malformed", pa.concat_tables([_of(intake, intake.rows.malformed) for intake in intakes]))
     files = " ".join(f"WHEN {intake.number} THEN {literal(intake.file)}" for intake in intakes)
-    facts = f'{literal(table)} AS "table", CASE block {files} END AS file'
+    names = [intake.file for intake in intakes]
+    entries = " ".join(f"WHEN {i.number} THEN {names[:turn].count(i.file)}" for turn, i in enumerate(intakes, start=1))
+    facts = f'{literal(table)} AS "table", CASE block {files} END AS file, CASE block {entries} END AS entry'
     return (
         f"SELECT r.block, {facts.replace('CASE block', 'CASE r.block')}, r.row + COALESCE(s.shift, 0) AS row, "
         f"r.row AS place, u.column, u.rule, u.reason, CAST(NULL AS VARCHAR) AS text FROM _pulse_refused AS r "
@@ -92,7 +95,7 @@ def _told_query(engine: Engine, table: str, intakes: Sequence[Intake]) -> str:
 
 
 def _cells_query(intake: Intake) -> str:
-    pairs = ", ".join(f"{literal(name)}, CAST({identifier(name)} AS VARCHAR)" for name in intake.rows.columns)
+    pairs = ", ".join(f"{literal(name)}, CAST(f.{identifier(name)} AS VARCHAR)" for name in intake.rows.columns)
     cells = f"CASE WHEN t.place IS NULL THEN JSON_OBJECT('line', t.text) ELSE JSON_OBJECT({pairs}) END"
     return (
         f"SELECT t.*, {cells} AS cells "

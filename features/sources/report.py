@@ -35,11 +35,16 @@ class TableReport:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What one ingest did. ``worst`` names the first few refused rows; ``unmatched_files`` no table takes."""
+    """What one ingest did.
+
+    ``worst`` names the first few refused rows; ``unmatched_files`` no table takes; ``missing_files`` a mapping names as
+    optional, and the folder lacks them.
+    """
 
     load_id: str
     tables: tuple[TableReport, ...]
     unmatched_files: tuple[str, ...] = ()
+    missing_files: tuple[str, ...] = ()
     worst: tuple[Refusal, ...] = ()
 
     @property
@@ -71,11 +76,59 @@ class IngestReport:
         rows = f"{read:,} rows read, {self.new:,} new, {known:,} known, {self.refused:,} refused"
         told = [f"{len(self.tables)} tables: {rows}", *(_line(table) for table in self.tables)]
         told += [f"  file {name}: no table takes it" for name in self.unmatched_files]
+        told += [f"  file {name}: optional, and not in the folder" for name in self.missing_files]
         return [*told, *(f"  refused: {refusal}" for refusal in self.worst)]
 
     def document(self) -> dict[str, Any]:
         """The same for programs."""
         return {**asdict(self), "new": self.new, "refused": self.refused}
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayReport:
+    """What a replay did: per load and table, the rows that were tried, taken, known already, and refused again."""
+
+    files: tuple[tuple[str, TableReport], ...]
+
+    @property
+    def new(self) -> int:
+        """Rows taken into their tables."""
+        return sum(table.new for _, table in self.files)
+
+    @property
+    def refused(self) -> int:
+        """Rows that stay in quarantine."""
+        return sum(table.refused for _, table in self.files)
+
+    def refused_error(self) -> RowsQuarantined | None:
+        """The partial success to tell; none when quarantine let everything go."""
+        if self.refused == 0:
+            return None
+        broken = ", ".join(
+            f"{table.table} of {load} ({table.refused:,})" for load, table in self.files if table.refused
+        )
+        return RowsQuarantined(
+            f"{self.refused:,} rows stay in quarantine",
+            expected="every row to keep the contract of its table",
+            found=broken,
+            todo="see `pulse quarantine show LOAD`, correct their cells or their mapping and replay again",
+        )
+
+    def lines(self) -> list[str]:
+        """The report for people; the first line is the summary."""
+        if not self.files:
+            return ["nothing lies in quarantine"]
+        read = sum(table.read for _, table in self.files)
+        told = [f"{read:,} refused rows tried again: {self.new:,} new, {self.refused:,} stay"]
+        return [*told, *(f"  {load}{_line(table)}" for load, table in self.files)]
+
+    def document(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {
+            "files": [{"load": load, **asdict(table), "refused": table.refused} for load, table in self.files],
+            "new": self.new,
+            "refused": self.refused,
+        }
 
 
 def _line(table: TableReport) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def identifier(name: str) -> str:
     """A column's or a table's name, quoted."""
@@ -19,6 +21,6 @@ def literal(value: str | float | bool | None) -> str:
     return repr(value)
 
 
-def listed(values: tuple[str, ...] | list[str]) -> str:
+def listed(values: Sequence[str]) -> str:
     """Text constants, parted by commas."""
     return ", ".join(literal(value) for value in values)

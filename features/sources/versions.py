@@ -67,7 +67,8 @@ def fresh_query(table: Table, load: Load, *, has_twins: bool, has_known: bool, s
             "WHERE k.row_hash = c.row_hash AND k.recorded_at IS NOT DISTINCT FROM c.recorded_at)"
         )
     columns = canonical_columns(table)
-    if has_known and silent:
+    # In a live load every silent row is known from now: no need to look its key up among all that is stored.
+    if has_known and silent and (load.offered_at or not load.live):
         columns = columns.replace('"available_at"', f'{_available(table, load, silent)} AS "available_at"')
     return f"SELECT {columns} FROM (SELECT * FROM {CHECKED} AS c WHERE {' AND '.join(conditions)})"
 
@@ -82,9 +83,14 @@ def _available(table: Table, load: Load, silent: Sequence[int]) -> str:
     )
 
 
-def refused_query(*, has_twins: bool) -> str:
-    """The rows to refuse: ``block``, ``row`` and ``rule`` (its number within the block's rules)."""
-    broken = f"SELECT {BLOCK} AS block, {ROW} AS row, {RULE} AS rule FROM {CHECKED} WHERE {RULE} IS NOT NULL"
-    if not has_twins:
-        return broken
-    return f"{broken} UNION ALL SELECT block, row, {CONFLICT_NUMBER} FROM {TWINS} WHERE is_conflict"
+def refused_query(*, has_twins: bool, places: Sequence[int]) -> str:
+    """The rows to refuse: ``block``, ``row`` and ``rule`` (its number within the block's rules).
+
+    ``places`` says per block how many numbers each row of the file has for the rows that it makes.
+    """
+    refused = f"SELECT {BLOCK} AS block, {ROW} AS row, {RULE} AS rule FROM {CHECKED} WHERE {RULE} IS NOT NULL"
+    if has_twins:
+        refused += f" UNION ALL SELECT block, row, {CONFLICT_NUMBER} FROM {TWINS} WHERE is_conflict"
+    several = [f"WHEN {block} THEN row // {count}" for block, count in enumerate(places) if count > 1]
+    row = f"CASE block {' '.join(several)} ELSE row END" if several else "row"
+    return f"SELECT block, {row} AS row, rule FROM ({refused})"

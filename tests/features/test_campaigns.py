@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.campaigns import CampaignWindow, phase_at, windows_from
+from features.campaigns import CampaignWindow, phase_at, phase_on, windows_from
 from features.errors import DataContractError
 from features.vocabulary import Phase
 
@@ -166,6 +166,41 @@ def test_a_campaign_of_another_zone_ignores_the_accounts_zone() -> None:
     rows = windows(*MADNESS, accounts=[account(zone="Asia/Tokyo")])
     assert phase_at(rows, at("2022-03-07T04:59Z")).phase is Phase.PRE
     assert phase_at(rows, at("2022-03-07T05:00Z")).phase is Phase.ACTIVE
+
+
+@pytest.mark.parametrize(
+    ("zone", "first_active", "last_active"),
+    [
+        # From midnight of New York: 14:00 in Tokyo, 18:00 in Auckland and Pago Pago, 19:00 on Kiritimati. The clocks of
+        # New York go forward in between: it ends an hour earlier in the day.
+        pytest.param(NEW_YORK, "2022-03-07", "2022-04-03", id="at home"),
+        pytest.param("Europe/Paris", "2022-03-07", "2022-04-03", id="Paris"),
+        pytest.param("Asia/Tokyo", "2022-03-08", "2022-04-04", id="Tokyo: pre until 14:00, active until 13:00"),
+        pytest.param("Pacific/Auckland", "2022-03-08", "2022-04-04", id="Auckland"),
+        pytest.param("Pacific/Kiritimati", "2022-03-08", "2022-04-04", id="beyond the date line"),
+        pytest.param("Pacific/Pago_Pago", "2022-03-07", "2022-04-03", id="on the other side of it"),
+    ],
+)
+def test_an_account_day_is_a_day_of_its_own_zone_in_the_phase_of_its_noon(
+    zone: str, first_active: str, last_active: str
+) -> None:
+    rows = windows(*MADNESS, accounts=[account(zone=zone)])
+
+    def on(day: date) -> str:
+        return str(phase_on(rows, day, zone=zone).phase)
+
+    first, last = date.fromisoformat(first_active), date.fromisoformat(last_active)
+    step = timedelta(days=1)
+    assert [on(first - step), on(first), on(last), on(last + step)] == ["pre", "active", "active", "post"]
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Australia/Lord_Howe"])
+def test_a_campaign_on_local_time_has_the_same_account_days_everywhere(zone: str) -> None:
+    local = instance("fall", "2022-03-07", "2022-03-20", tz_policy="account_local")
+    rows = windows(local, joins("fall"), accounts=[account(zone=zone)])
+    days = [date(2022, 1, 1) + timedelta(days=number) for number in range(150)]
+    phases = [phase_on(rows, day, zone=zone, believed_at=at("2022-01-01T00:00Z")).phase for day in days]
+    assert {phase: phases.count(phase) for phase in ("pre", "active", "post")} == {"pre": 28, "active": 14, "post": 42}
 
 
 def test_a_revised_date_counts_from_when_it_was_known() -> None:

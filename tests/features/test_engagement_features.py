@@ -128,12 +128,13 @@ def test_active_seats_par_compares_with_the_accounts_own_quiet_weeks() -> None:
     assert from_usage(before, lately)["active_seats_par_w4"] == pytest.approx(-log(2), abs=0.06)
 
 
-def test_active_seats_par_w26_compares_with_the_segments_seats() -> None:
+@pytest.mark.parametrize("weeks", [8, 13, 26, 52])
+def test_active_seats_par_compares_with_the_segments_seats(weeks: int) -> None:
     # In a2 20 of 40 seats are active, in a1 2 of 10: two fifths of what the segment's seats do.
     others = used(days_of(YEAR_AGO, 70), users=[f"v{number}" for number in range(20)], account_id="a2")
     row = from_usage(others, used(days_of(YEAR_AGO, 70), users=["u1", "u2"]))
     # The segment's level contains a1 itself: 22 active of 50 seats.
-    assert row["active_seats_par_w26"] == pytest.approx(log(2 / (10 * 22 / 50)), abs=0.06)
+    assert row[f"active_seats_par_w{weeks}"] == pytest.approx(log(2 / (10 * 22 / 50)), abs=0.06)
 
 
 def test_active_seats_yoy_is_the_ratio_of_the_same_four_weeks() -> None:

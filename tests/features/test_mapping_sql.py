@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from features.errors import ConfigError
-from features.sources.mapping_sql import LONGEST_EXPRESSION, compile_expression, name_casts
+from features.sources.mapping_sql import LONGEST_EXPRESSION, compile_expression, name_casts, name_people
 from features.warehouse import open_engine
 
 COLUMNS = ("word", "count", "day", "select", 'two "words"')
@@ -22,6 +22,7 @@ def value_of(text: str, **cells: str | None) -> tuple[Any, bool]:
     row = {**CELLS, **cells}
     with open_engine(threads=1) as engine:
         name_casts(engine)
+        name_people(engine, "salt")
         engine.name_rows("source", pa.table({name: pa.array([cell], pa.string()) for name, cell in row.items()}))
         compiled = compile_expression(text, COLUMNS, where="table.column")
         answer = engine.fetch(f"SELECT {compiled.sql} AS value, {compiled.failed} AS failed FROM source").to_pylist()[0]
@@ -55,6 +56,16 @@ def value_of(text: str, **cells: str | None) -> tuple[Any, bool]:
         ("CAST(CAST(count AS BIGINT) AS VARCHAR)", "12"),
         ("CAST(count AS TEXT)", "12"),
         ("word IS NULL", False),
+        ("REGEXP_EXTRACT(day, '([0-9]+)-([0-9]+)', 2)", "01"),
+        ("REGEXP_EXTRACT(day, 'x', 0)", ""),
+        ("REGEXP_REPLACE(day, '[^0-9]+', '_', 'g') || REGEXP_REPLACE(day, '-', '')", "2024_01_31202401-31"),
+        ('JSON_EXTRACT_STRING(\'{"a": {"b c": [1, "two"]}}\', \'$.a."b c"[1]\')', "two"),
+        ("('{\"a\": {\"b\": null}}' ->> '$.a')", '{"b":null}'),
+        ("JSON_EXTRACT_STRING('{\"a\": null}', '$.a') IS NULL AND ('{}' ->> 'b') IS NULL", True),
+        ("CAST(JSON_EXTRACT_STRING('{\"n\": 7}', '$.n') AS BIGINT) + 1", 8),
+        ("LENGTH(PERSON(word)) + LENGTH(PERSON(count))", 64),
+        ("PERSON(word) = PERSON('Aurora') AND PERSON('') IS NULL AND PERSON(NULL) IS NULL", True),
+        ("PERSON(word) = PERSON(LOWER(word))", False),
     ],
 )
 def test_an_expression_computes_from_the_cells_of_its_row(text: str, value: object) -> None:
@@ -73,6 +84,10 @@ def test_an_expression_computes_from_the_cells_of_its_row(text: str, value: obje
         "CAST(word AS BOOLEAN)",
         "STRPTIME(word, '%Y')",
         "CAST(CAST(word AS DATE) AS VARCHAR)",
+        "JSON_EXTRACT_STRING(word, '$.a')",
+        "COALESCE(word ->> '$.a', 'none')",
+        "TO_TIMESTAMP(CAST(count AS BIGINT) * 1000000000)",
+        "TO_TIMESTAMP(-1e12)",
     ],
 )
 def test_a_conversion_that_fails_is_seen_and_never_becomes_a_quiet_null(text: str) -> None:
@@ -134,6 +149,20 @@ def test_an_empty_cell_is_no_failed_conversion() -> None:
         "?",
         "word COLLATE nocase",
         "pulse_bigint(count)",
+        "pulse_person(word)",
+        "PERSON(word, day)",
+        "PERSON()",
+        "JSON_EXTRACT_STRING(word, '$[*]')",
+        "JSON_EXTRACT_STRING(word, '$..a')",
+        "JSON_EXTRACT_STRING(word, '$.*')",
+        "JSON_EXTRACT_STRING(word, day)",
+        "JSON_EXTRACT(word, '$.a')",
+        "REGEXP_EXTRACT(word, day)",
+        "REGEXP_EXTRACT(word, '(a')",
+        "REGEXP_EXTRACT(word, 'a', 12)",
+        "REGEXP_REPLACE(word, day, 'x')",
+        "REGEXP_REPLACE(word, 'a', day)",
+        "REGEXP_REPLACE(word, 'a', 'b', 'gi')",
         "word\x00",
         "'" + "x" * LONGEST_EXPRESSION + "'",
     ],

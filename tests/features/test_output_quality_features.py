@@ -128,7 +128,7 @@ OPEN = """
 """
 
 
-def open_share(events: str, versions: str = OPEN) -> float:
+def open_revision_overdue_share(events: str, versions: str = OPEN) -> float:
     header = "review_event_id | version_id | asset_id | account_id | type | happened_at"
     share: float = features({"asset_versions": versions, "review_events": f"{header}\n{events}"})[
         "open_revision_overdue_share"
@@ -143,7 +143,7 @@ def test_a_revision_is_overdue_after_7_days() -> None:
         r3 | x1 | s3 | a2 | rejected          | 2024-06-29T00:00
     """
     # 1 of 2 here, 1 of 3 in the portfolio.
-    assert open_share(events) == pytest.approx((1 + 4 / 3) / (2 + 4))
+    assert open_revision_overdue_share(events) == pytest.approx((1 + 4 / 3) / (2 + 4))
 
 
 def test_a_newer_version_or_an_approval_closes_a_revision() -> None:
@@ -155,7 +155,7 @@ def test_a_newer_version_or_an_approval_closes_a_revision() -> None:
         r4 | x1 | s3 | a2 | rejected          | 2024-06-10
     """
     # None is open here; the one of the portfolio is overdue.
-    assert open_share(events, newer) == pytest.approx((0 + 4 * 1) / (0 + 4))
+    assert open_revision_overdue_share(events, newer) == pytest.approx((0 + 4 * 1) / (0 + 4))
 
 
 def test_a_comment_opens_a_revision_only_while_no_decision_is_known() -> None:
@@ -165,7 +165,7 @@ def test_a_comment_opens_a_revision_only_while_no_decision_is_known() -> None:
         r3 | w1 | s2 | a1 | comment  | 2024-06-11
         r4 | x1 | s3 | a2 | rejected | 2024-06-29
     """
-    assert open_share(events) == pytest.approx((1 + 4 / 2) / (1 + 4))
+    assert open_revision_overdue_share(events) == pytest.approx((1 + 4 / 2) / (1 + 4))
 
 
 APPROVED = """

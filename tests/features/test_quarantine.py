@@ -38,6 +38,7 @@ def test_a_refused_row_lies_in_quarantine_with_its_reason_and_its_cells(tmp_path
             "column": "sessions",
             "rule": "minimum",
             "reason": "below 0",
+            "entry": 1,
             "cells": {
                 "account_id": "a2",
                 "user_key": "u, 😀",

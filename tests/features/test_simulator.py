@@ -14,8 +14,7 @@ import pytest
 
 from features.errors import UsageError
 from features.events import TABLES
-from features.simulator import REGIMES, simulate
-from features.simulator.world import world_of
+from features.simulator import REGIMES, World, simulate
 from features.simulator.writer import ARROW_TYPES, SOURCES
 from tests.features.simulator_case import START, table
 
@@ -104,7 +103,8 @@ def test_no_module_of_the_service_reads_the_simulator() -> None:
         for path in (root / room).rglob("*.py")
         if "features.simulator" in path.read_text() and "simulator" not in path.parts
     ]
-    assert readers == []
+    # The command asks for a company; it reads none.
+    assert readers == [Path("features/commands/simulation.py")]
 
 
 def test_the_manifest_says_how_to_make_the_company_again(written: Path) -> None:
@@ -118,13 +118,13 @@ def test_the_manifest_says_how_to_make_the_company_again(written: Path) -> None:
         "start": "2021-01-04",
         "weeks": WEEKS,
     }
-    assert type(REGIMES["campaign"]).model_validate(parameters) == world_of("campaign")
+    assert World.model_validate(parameters) == REGIMES["campaign"].world == World()
 
 
 def test_an_unknown_regime_is_refused_by_naming_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as refusal:
         simulate(regime="calm", accounts=5, seed=1, start=START, weeks=10, out=tmp_path)
-    assert refusal.value.expected == "one of campaign"
+    assert refusal.value.expected == f"one of {', '.join(REGIMES)}"
     assert refusal.value.found == "'calm'"
     assert list(tmp_path.iterdir()) == []
 

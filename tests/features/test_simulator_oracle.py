@@ -10,11 +10,11 @@ from features.simulator.company import Company
 from features.simulator.oracle import OracleRows, oracle_rows
 from features.simulator.timeline import NEVER
 from features.vocabulary import HORIZONS_DAYS
+from tests.features.futures import PATHS, Future
 from tests.features.simulator_case import company
 
 ACCOUNTS = 1500
 SEED = 21
-PATHS = 3000
 
 
 @pytest.fixture(scope="module")
@@ -25,61 +25,6 @@ def world() -> Company:
 @pytest.fixture(scope="module")
 def oracle(world: Company) -> OracleRows:
     return oracle_rows(world)
-
-
-class Future:
-    """Many futures of one account, simulated day by day; shares no code with the oracle."""
-
-    def __init__(self, world: Company, account: int, week: int, rng: np.random.Generator) -> None:
-        self.world, self.account, self.week, self.rng = world, account, week, rng
-        self.h = np.full(PATHS, world.latent.h[account, week])
-        self.f = np.full(PATHS, world.latent.f[account, week])
-        self.runs = [run for run in range(len(world.campaigns.instances)) if world.campaigns.joined[account, run]]
-        ends = [
-            int(world.campaigns.wrap_week[run]) + 26
-            for run in self.runs
-            if world.campaigns.dropped[account, run] and world.campaigns.wrap_week[run] <= week
-        ]
-        self.drop_ends = np.full(PATHS, max(ends, default=-1))
-        self.deadlines = world.terms.deadline[account].tolist()
-
-    def begin_week(self, now: int) -> None:
-        """Move h and f by a week and let wraps that begin to work drop or not."""
-        for run in self.runs:
-            if self.world.campaigns.wrap_week[run] == now:
-                drops = self.rng.random(PATHS) < 1 / (1 + np.exp(1.1 + 0.15 * self.h))
-                self.drop_ends = np.where(drops, np.maximum(self.drop_ends, now + 26), self.drop_ends)
-        law, people = self.world.world.latent, self.world.accounts
-        step = law.stationary_sd * np.sqrt(1 - law.persistence**2) * self.rng.standard_normal((2, PATHS))
-        level_h, level_f = people.level_h[self.account], people.level_f[self.account]
-        pull = law.shock_pull * self.world.latent.shock[self.account, now]
-        self.h = level_h + law.persistence * (self.h - level_h) - pull + step[0]
-        self.f = level_f + law.persistence * (self.f - level_f) + step[1]
-
-    def chance_of_leaving(self, today: int, now: int) -> np.ndarray:
-        """Weekly (or window) probability that holds on this day."""
-        law = self.world.world.hazard
-        pressure = law.shock * self.world.latent.shock[self.account, now] + law.drop * (self.drop_ends > now)
-        if self.world.accounts.term_months[self.account] == 1:
-            logit = law.monthly_intercept + law.monthly_h * self.h + law.monthly_f * self.f + pressure
-        elif any(0 <= deadline - today < 7 for deadline in self.deadlines):
-            agency = law.agency * (self.world.accounts.segment[self.account] == 2)
-            logit = law.window_intercept + law.window_h * self.h + law.window_f * self.f + pressure + agency
-        else:
-            logit = law.other_intercept + law.other_h * self.h + law.other_f * self.f
-        return 1 / (1 + np.exp(-logit))
-
-    def risk(self) -> np.ndarray:
-        """Risk per horizon (rows) and path (columns)."""
-        stays, risk = np.ones(PATHS), []
-        for day in range(max(HORIZONS_DAYS)):
-            now = self.week + day // 7
-            if day and day % 7 == 0:
-                self.begin_week(now)
-            stays = stays * (1 - self.chance_of_leaving(int(self.world.time.monday(self.week)) + day, now)) ** (1 / 7)
-            if day + 1 in HORIZONS_DAYS:
-                risk.append(1 - stays)
-        return np.stack(risk)
 
 
 def test_the_oracle_equals_brute_force(world: Company, oracle: OracleRows) -> None:

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from features.simulator import REGIMES, World, simulate
+from features.simulator import REGIMES, Regime, World, simulate
 from features.simulator.campaign_calendar import CAMPAIGNS, Instance, instances
 from features.simulator.company import Company, found_company
 from features.simulator.decisions import MONTHLY, WINDOW
+from features.simulator.regimes import Change
 from features.simulator.streams import Streams
 from features.simulator.timeline import NEVER, day_number, moments, timeline
-from features.simulator.world import ACTIVE, NONE, OFF, PHASES, POST, PRE, HazardLaw, UsageLaw, VoiceLaw
+from features.simulator.world import ACTIVE, NONE, OFF, PHASES, POST, PRE, HazardLaw, UsageLaw
 from tests.features.simulator_case import START, company
 
 RUNS = {run.name: run for run in instances()}
@@ -181,7 +182,8 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 def test_asking_fewer_people_changes_surveys_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(REGIMES, "fewer_surveys", World(voice=VoiceLaw(nps_respondents=2)))
+    fewer = Change("voice.nps_respondents", 2, "to see that nothing else moves")
+    monkeypatch.setitem(REGIMES, "fewer_surveys", Regime("fewer_surveys", "fewer are asked", "nothing", (fewer,)))
     for regime in ("campaign", "fewer_surveys"):
         simulate(regime=regime, accounts=30, seed=6, start=START, weeks=40, out=tmp_path / regime)
     before, after = hashes(tmp_path / "campaign"), hashes(tmp_path / "fewer_surveys")

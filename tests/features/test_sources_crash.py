@@ -41,7 +41,7 @@ sys.addaudithook(watch)
 folder = Path(sys.argv[1])
 take_in(home_in(folder), folder / "in")
 """
-RENAMES = 6  # per table: quarantine, rows, manifest
+RENAMES = 7  # the record of the load; per table: quarantine, rows, manifest
 
 
 def hashes(home: Home, table: str) -> set[int]:
