@@ -51,10 +51,10 @@ def found_company(world: World, *, accounts: int, seed: int, start: date, weeks:
     time, streams = timeline(start, weeks), Streams(seed)
     portfolio = draw_accounts(world, streams, count=accounts, time=time)
     terms = terms_of(portfolio, time, world.portfolio.prior_years)
-    shocks = draw_shocks(world.market, streams, time)
+    shocks = draw_shocks(world.market, streams, time, world.rollout)
     latent = draw_latent(world, streams, portfolio, shocks)
-    campaigns = draw_participation(world.campaigns, streams, portfolio, latent=latent, time=time)
-    hazard = true_hazard(world.hazard, portfolio, terms, latent=latent, drop=campaigns.hazard_drop, time=time)
+    campaigns = draw_participation(world, streams, portfolio, latent=latent, time=time)
+    hazard = true_hazard(world, portfolio, terms, latent=latent, drop=campaigns.hazard_drop, time=time)
     decisions = draw_decisions(world, streams, portfolio, terms=terms, hazard=hazard, time=time)
     return Company(
         world=world,
@@ -67,11 +67,12 @@ def found_company(world: World, *, accounts: int, seed: int, start: date, weeks:
         campaigns=campaigns,
         hazard=hazard,
         decisions=decisions,
-        live=_live(portfolio, decisions, time),
+        live=live_weeks(portfolio, decisions, time),
     )
 
 
-def _live(accounts: Accounts, decisions: Decisions, time: Timeline) -> Flags:
+def live_weeks(accounts: Accounts, decisions: Decisions, time: Timeline) -> Flags:
+    """Account x simulated week: a contract in all of the week."""
     monday = time.monday(np.arange(time.weeks))
     started = accounts.first_start[:, None] <= monday[None, :]
     return np.asarray(started & (monday[None, :] + 7 <= decisions.gone_from[:, None]), dtype=np.bool_)

@@ -13,6 +13,7 @@ import numpy as np
 from features.simulator.entities import AGENCY, Accounts, Terms
 from features.simulator.latent import Latent
 from features.simulator.streams import Streams
+from features.simulator.switches import added_logit, finance_factor
 from features.simulator.timeline import NEVER, Codes, Flags, Floats, Ints, Timeline, sigmoid
 from features.simulator.world import HazardLaw, World
 
@@ -57,13 +58,15 @@ def window_logit(law: HazardLaw, accounts: Accounts, h: Floats, f: Floats, press
 
 
 def true_hazard(
-    law: HazardLaw, accounts: Accounts, terms: Terms, *, latent: Latent, drop: Flags, time: Timeline
+    world: World, accounts: Accounts, terms: Terms, *, latent: Latent, drop: Flags, time: Timeline
 ) -> Hazard:
-    """The hazard that every account-week would have if the account had not left before."""
-    pressure = law.shock * latent.shock + law.drop * drop
-    in_window = -np.log1p(-sigmoid(window_logit(law, accounts, latent.h, latent.f, pressure))) / WINDOW_DAYS
-    monthly_logit = law.monthly_intercept + law.monthly_h * latent.h + law.monthly_f * latent.f + pressure
-    other_logit = law.other_intercept + law.other_h * latent.h + law.other_f * latent.f
+    """The hazard that every account-week would have if the account had not left before, and nobody acted."""
+    law, added = world.hazard, added_logit(world, time)[None, :]
+    f = latent.f * finance_factor(world, time)[None, :]
+    pressure = law.shock * latent.shock + law.drop * drop + added
+    in_window = -np.log1p(-sigmoid(window_logit(law, accounts, latent.h, f, pressure))) / WINDOW_DAYS
+    monthly_logit = law.monthly_intercept + law.monthly_h * latent.h + law.monthly_f * f + pressure
+    other_logit = law.other_intercept + law.other_h * latent.h + law.other_f * f + added
     is_monthly = (accounts.term_months == 1)[:, None]
     other = -np.log1p(-sigmoid(np.where(is_monthly, monthly_logit, other_logit))) / 7
     days = window_days(terms, time)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from features.simulator.special_laws import ThinLaw
 from features.simulator.streams import Streams
 from features.simulator.timeline import NEVER, Codes, Flags, Floats, Ints, Timeline
 from features.simulator.world import SEGMENTS, PortfolioLaw, World
@@ -55,6 +56,7 @@ class Accounts:
     consent: Flags
     never_joins: Flags
     susceptible: Flags
+    thin: Flags
     seats: Ints
     term_months: Ints
     notice_days: Ints
@@ -89,8 +91,9 @@ def draw_accounts(world: World, streams: Streams, *, count: int, time: Timeline)
     segment = kind.choice(3, size=count, p=law.segment_share).astype(np.int8)
     hq = kind.choice(4, size=count, p=law.hq_share).astype(np.int8)
     size = np.exp(np.asarray(law.seats_log_mean)[segment] + law.seats_log_sd * kind.standard_normal(count))
-    seats = np.maximum(3, np.rint(size)).astype(np.int64)
+    thin, seats = _thin_seats(world.thin, streams, np.maximum(3, np.rint(size)).astype(np.int64))
     term_months, notice_days, first_start = _sign(law, streams.named("accounts/contract"), seats=seats, time=time)
+    first_start = _young(world.thin, streams, thin, first_start, time=time)
     traits = streams.named("accounts/traits")
     habits = streams.named("accounts/habits")
     latent, usage = world.latent, world.usage
@@ -104,6 +107,7 @@ def draw_accounts(world: World, streams: Streams, *, count: int, time: Timeline)
         consent=traits.random(count) < law.consent_share,
         never_joins=traits.random(count) < law.never_joins_share,
         susceptible=traits.random(count) < law.susceptible_share,
+        thin=thin,
         seats=seats,
         term_months=term_months,
         notice_days=notice_days,
@@ -141,10 +145,32 @@ def _sign(law: PortfolioLaw, rng: np.random.Generator, *, seats: Ints, time: Tim
     before = time.first_day - rng.integers(1, 365 * law.prior_years, count)
     within = time.first_day + (rng.random(count) * 7 * time.weeks).astype(np.int64)
     start = np.where(rng.random(count) < law.joins_later_share, within, before)
+    return term.astype(np.int64), notice.astype(np.int64), _in_every_month(start)
+
+
+def _in_every_month(start: Ints) -> Ints:
+    # The nearest day that every month has.
     day = start.astype("datetime64[D]")
     month = day.astype("datetime64[M]")
     day_of_month = np.clip((day - month.astype("datetime64[D]")).astype(np.int64), 1, 27)
-    return term.astype(np.int64), notice.astype(np.int64), month.astype("datetime64[D]").astype(np.int64) + day_of_month
+    return np.asarray(month.astype("datetime64[D]").astype(np.int64) + day_of_month, dtype=np.int64)
+
+
+def _thin_seats(law: ThinLaw | None, streams: Streams, seats: Ints) -> tuple[Flags, Ints]:
+    if law is None:
+        return np.zeros(len(seats), dtype=np.bool_), seats
+    rng = streams.named("accounts/thin")
+    thin = np.asarray(rng.random(len(seats)) < law.share, dtype=np.bool_)
+    few = rng.integers(law.seats[0], law.seats[1] + 1, len(seats))
+    return thin, np.where(thin, few, seats)
+
+
+def _young(law: ThinLaw | None, streams: Streams, thin: Flags, first_start: Ints, *, time: Timeline) -> Ints:
+    if law is None:
+        return first_start
+    rng = streams.named("accounts/young")
+    weeks = rng.integers(law.history_weeks[0], law.history_weeks[1] + 1, len(thin))
+    return np.where(thin, _in_every_month(time.end_day - 7 * weeks), first_start)
 
 
 def _parents(rng: np.random.Generator, count: int, share: float) -> Ints:

@@ -59,6 +59,9 @@ def draw_invoices(company: Company, states: ContractStates) -> Invoices:
     f = company.latent.f[account, company.time.week_of(np.where(auto, issued, due))]
     late = np.rint(law.late_mean + law.late_loading * f + law.late_sd * rng.standard_normal(len(account)))
     failures = _failures(company, rng, f, auto)
+    # Those whom the rollout takes go on paying on time: nothing of it is seen in the books.
+    punctual = company.latent.taken[account, company.time.week_of(issued)]
+    late, failures = np.where(punctual, np.minimum(late, 0), late), np.where(punctual, 0, failures)
     by_charge = issued + _RETRY_DAYS[failures] + 10 / 24
     by_invoice = np.maximum(due + late, issued + 1) + (9 + 8 * rng.random(len(account))) / 24
     return Invoices(

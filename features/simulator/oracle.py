@@ -2,10 +2,11 @@
 
 Grain out: one row per account and Monday 00:00 UTC, from the first whole week of the contract to the end of the
 simulated time (the Monday after the last week included), as long as the account has not decided to leave. Known at s: h
-and f of the week that begins, drops at wraps before s, the calendar, who joins, and the shocks to come. Unknown: the
-noise of h and f, and whether coming wraps drop. Given s, h and f are Gaussian, so the risk of a decision window is one
-Gauss-Hermite sum; monthly hazards are added up with a second-order term for their common noise. There is no Monte-Carlo
-noise.
+and f of the week that begins, drops at wraps before s, the calendar, who joins, and the shocks and switches to come.
+Unknown: the noise of h and f, and whether coming wraps drop. Given s, h and f are Gaussian, so the risk of a decision
+window is one Gauss-Hermite sum; monthly hazards are added up with a second-order term for their common noise. There is
+no Monte-Carlo noise. That term gives monthly accounts too little where their 180-day risk exceeds .6 (.1 at .73), which
+few reach. Nobody acts: where alerts are worked on, this is the risk without that work.
 """
 
 from __future__ import annotations
@@ -84,28 +85,58 @@ def _term_risk(law: HazardLaw, outlook: Outlook, gap: Ints) -> Floats:
     first_day = np.maximum(0, gap - WINDOW_DAYS + 1)
     week = np.minimum((first_day + gap) // 14, WEEKS_AHEAD - 1)
     days = np.clip(np.minimum(gap[:, None] + 1, _HORIZONS) - first_day[:, None], 0, WINDOW_DAYS)
-    logit = law.window_intercept + law.agency * outlook.agency + law.shock * outlook.shock[row, week]
-    logit = logit + law.window_h * outlook.h[row, week] + law.window_f * outlook.f[row, week]
-    spread = np.sqrt((law.window_h**2 + law.window_f**2) * outlook.variance[row, week])
-    stays = np.zeros(days.shape)
-    soon = days[:, -1] > 0
-    for node, weight in zip(*_gauss_hermite(), strict=True):
-        for dropped in (0, 1):
-            share = outlook.drop_chance[row, week] if dropped else 1 - outlook.drop_chance[row, week]
-            pressure = _softplus(logit[soon] + law.drop * dropped + spread[soon] * node)
-            stays[soon] += (weight * share[soon])[:, None] * np.exp(-days[soon] / WINDOW_DAYS * pressure[:, None])
-    stays[~soon] = 1.0
-    mean = law.other_intercept + law.other_h * outlook.h + law.other_f * outlook.f
+    soon = np.flatnonzero(days[:, -1] > 0)
+    usual = soon[~_crosses_switch(outlook, first_day, gap)[soon]]
+    stays = np.ones(days.shape)
+    stays[usual] = _stays(law, outlook, usual, weeks=(week[usual],), days=(days[usual],))
+    if len(usual) < len(soon):
+        # A window in which prices rise counts by its weeks; otherwise the week of its middle speaks for it.
+        crossing = np.setdiff1d(soon, usual)
+        weeks = (first_day[crossing] // 7, gap[crossing] // 7)
+        before = np.minimum(days[crossing], (7 * weeks[1] - first_day[crossing])[:, None])
+        parts = (before, days[crossing] - before)
+        stays[crossing] = _stays(law, outlook, crossing, weeks=weeks, days=parts)
+    mean = law.other_intercept + law.other_h * outlook.h + law.other_f * outlook.f + outlook.added
     # Mid-term hazards are so small that the mean of a lognormal is exact to 1e-4.
-    weekly = np.exp(mean + (law.other_h**2 + law.other_f**2) * outlook.variance / 2)
+    weekly = np.exp(mean + (law.other_h**2 + law.other_f**2 * outlook.f_factor**2) * outlook.variance / 2)
     others = weekly @ (_days_within() / 7) - days / 7 * weekly[row, week][:, None]
     return np.asarray(1 - stays * np.exp(-others))
+
+
+def _crosses_switch(outlook: Outlook, first_day: Ints, last_day: Ints) -> Flags:
+    row = np.arange(len(first_day))
+    first, last = (np.minimum(day // 7, WEEKS_AHEAD - 1) for day in (first_day, last_day))
+    return np.asarray(outlook.added[row, first] != outlook.added[row, last], dtype=np.bool_)
+
+
+def _stays(law: HazardLaw, outlook: Outlook, row: Ints, *, weeks: tuple[Ints, ...], days: tuple[Ints, ...]) -> Floats:
+    # Chance to stay through the days of the window that fall into each horizon, told by the weeks they lie in.
+    stays = np.zeros(days[0].shape)
+    terms = [_window_terms(law, outlook, row, week) for week in weeks]
+    drop_chance = outlook.drop_chance[row, weeks[-1]]
+    for node, weight in zip(*_gauss_hermite(), strict=True):
+        for dropped in (0, 1):
+            share = drop_chance if dropped else 1 - drop_chance
+            exponent = np.zeros(stays.shape)
+            for (logit, spread), part in zip(terms, days, strict=True):
+                pressure = _softplus(logit + law.drop * dropped + spread * node)
+                exponent = exponent + -part / WINDOW_DAYS * pressure[:, None]
+            stays += (weight * share)[:, None] * np.exp(exponent)
+    return stays
+
+
+def _window_terms(law: HazardLaw, outlook: Outlook, row: Ints, week: Ints) -> tuple[Floats, Floats]:
+    logit = law.window_intercept + law.agency * outlook.agency[row] + law.shock * outlook.shock[row, week]
+    logit = logit + law.window_h * outlook.h[row, week] + law.window_f * outlook.f[row, week]
+    loading = law.window_h**2 + law.window_f**2 * outlook.f_factor[row, week] ** 2
+    return logit + outlook.added[row, week], np.sqrt(loading * outlook.variance[row, week])
 
 
 def _monthly_risk(company: Company, outlook: Outlook) -> Floats:
     law = company.world.hazard
     logit = law.monthly_intercept + law.monthly_h * outlook.h + law.monthly_f * outlook.f + law.shock * outlook.shock
-    spread = np.sqrt((law.monthly_h**2 + law.monthly_f**2) * outlook.variance)
+    logit = logit + outlook.added
+    spread = np.sqrt((law.monthly_h**2 + law.monthly_f**2 * outlook.f_factor**2) * outlook.variance)
     weekly = np.zeros(logit.shape)
     for node, weight in zip(*_gauss_hermite(), strict=True):
         quiet = _softplus(logit + spread * node)
@@ -114,11 +145,17 @@ def _monthly_risk(company: Company, outlook: Outlook) -> Floats:
     share = _days_within() / 7
     mean = weekly @ share
     # The noise of h and f is shared between weeks: E exp(-X) = exp(-mean + variance / 2) to second order.
-    common = np.expm1((law.monthly_h**2 + law.monthly_f**2) * _covariance(company))
     variance = np.empty(mean.shape)
-    for horizon in range(len(_HORIZONS)):
-        weighted = weekly * share[:, horizon]
-        variance[:, horizon] = ((weighted @ common) * weighted).sum(axis=1)
+    # Rows share a covariance when the price rises equally far ahead (all of them, without a price rise).
+    until = (outlook.f_factor == outlook.f_factor[:, :1]).sum(axis=1) * 2 + (outlook.f_factor[:, 0] == 1)
+    for pattern in np.unique(until):
+        rows = until == pattern
+        factor = outlook.f_factor[rows][0]
+        loading = law.monthly_h**2 + law.monthly_f**2 * factor[:, None] * factor[None, :]
+        common = np.expm1(loading * _covariance(company))
+        for horizon in range(len(_HORIZONS)):
+            weighted = weekly[rows] * share[:, horizon]
+            variance[rows, horizon] = ((weighted @ common) * weighted).sum(axis=1)
     return -np.expm1(-mean + variance / 2)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from features.simulator.company import Company
 from features.simulator.entities import AGENCY
+from features.simulator.switches import added_logit, finance_factor
 from features.simulator.timeline import Flags, Floats, Ints, sigmoid
 
 WEEKS_AHEAD = 26
@@ -29,14 +30,19 @@ class Wraps:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """Means of h and f, the variance that each has by then, shock, chance of a drop at work, and whether an agency."""
+    """Means of h and f, the variance that each has by then, shock, chance of a drop at work, and whether an agency.
+
+    ``f`` is weighed by ``f_factor`` (1 without a price rise), the variance is not; ``added`` goes onto every logit.
+    """
 
     h: Floats
     f: Floats
+    f_factor: Floats
     variance: Floats
     shock: Floats
     drop_chance: Floats
     agency: Floats
+    added: Floats
 
     def rows(self, which: Flags) -> Outlook:
         """The outlook of some rows."""
@@ -63,20 +69,24 @@ def outlook_of(company: Company, wraps: Wraps, account: Ints, week: Ints) -> Out
     law = company.world.latent
     ahead = week[:, None] + np.arange(WEEKS_AHEAD)[None, :]
     shock = company.latent.shock[account[:, None], ahead].astype(np.float64)
+    pull = company.latent.pull[account[:, None], ahead]
+    factor = finance_factor(company.world, company.time)[ahead]
     fade = law.persistence ** np.arange(WEEKS_AHEAD)
     level_h, level_f = company.accounts.level_h[account][:, None], company.accounts.level_f[account][:, None]
     h = level_h + fade * (company.latent.h[account, week][:, None] - level_h)
     pulled = np.zeros(len(account))
     for step in range(1, WEEKS_AHEAD):
-        pulled = law.persistence * pulled + law.shock_pull * shock[:, step]
+        pulled = law.persistence * pulled + pull[:, step]
         h[:, step] -= pulled
     return Outlook(
         h=h,
-        f=level_f + fade * (company.latent.f[account, week][:, None] - level_f),
+        f=factor * (level_f + fade * (company.latent.f[account, week][:, None] - level_f)),
+        f_factor=factor,
         variance=np.tile(law.stationary_sd**2 * (1 - fade**2), (len(account), 1)),
         shock=shock,
         drop_chance=_drop_chance(company, wraps, h, account=account, ahead=ahead),
         agency=(company.accounts.segment[account] == AGENCY).astype(np.float64),
+        added=added_logit(company.world, company.time)[ahead],
     )
 
 

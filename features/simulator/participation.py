@@ -13,8 +13,9 @@ from features.simulator.campaign_calendar import CAMPAIGNS, Instance, instances
 from features.simulator.entities import Accounts
 from features.simulator.latent import Latent
 from features.simulator.streams import Streams
+from features.simulator.switches import with_late_move
 from features.simulator.timeline import Codes, Flags, Floats, Ints, Timeline, day_number, sigmoid
-from features.simulator.world import ACTIVE, OFF, POST, PRE, CampaignLaw
+from features.simulator.world import ACTIVE, OFF, POST, PRE, CampaignLaw, World
 
 MIDWEEK = 3
 """Thursday decides the phase of a week: it lies in the phase that holds most of its days."""
@@ -41,15 +42,16 @@ class Participation:
 
 
 def draw_participation(
-    law: CampaignLaw, streams: Streams, accounts: Accounts, *, latent: Latent, time: Timeline
+    world: World, streams: Streams, accounts: Accounts, *, latent: Latent, time: Timeline
 ) -> Participation:
     """Draw who joins and who drops; phases follow."""
-    runs = instances()
+    law = world.campaigns
+    runs = with_late_move(instances(), world.late_move, time)
     first = np.asarray([day_number(run.first) for run in runs])
     last = np.asarray([day_number(run.last) for run in runs])
     ran = np.asarray([run.ran for run in runs])
     signed = accounts.first_start[:, None] <= first[None, :]
-    joined = _joining(law, streams, accounts, runs) & ran[None, :] & signed
+    joined = _joining(world, streams, accounts, runs) & ran[None, :] & signed
     wrap_week = time.first_week_from(last + 1)
     h_at_wrap = latent.h[:, np.clip(wrap_week - 1, 0, time.span - 1)]
     chance = sigmoid(law.drop_intercept + law.drop_loading * h_at_wrap)
@@ -68,13 +70,17 @@ def draw_participation(
     )
 
 
-def _joining(law: CampaignLaw, streams: Streams, accounts: Accounts, runs: tuple[Instance, ...]) -> Flags:
+def _joining(world: World, streams: Streams, accounts: Accounts, runs: tuple[Instance, ...]) -> Flags:
+    law = world.campaigns
     rng = streams.named("campaigns/joining")
     keenness = 2 * rng.beta(2, 2, (len(accounts), len(CAMPAIGNS)))
     base = np.asarray([law.base[campaign] for campaign in CAMPAIGNS]).T[accounts.segment]
     chance = np.minimum(1.0, base * keenness)
     kind = [CAMPAIGNS.index(run.campaign) for run in runs]
-    joins = rng.random((len(accounts), len(runs))) < chance[:, kind]
+    chance = chance[:, kind]
+    if world.thin is not None:
+        chance[accounts.thin] = world.thin.join_chance
+    joins = rng.random((len(accounts), len(runs))) < chance
     return np.asarray(joins & ~accounts.never_joins[:, None], dtype=np.bool_)
 
 

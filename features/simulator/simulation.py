@@ -18,14 +18,15 @@ from features.simulator.market import write_market
 from features.simulator.money import write_money
 from features.simulator.oracle import oracle_rows
 from features.simulator.production import draw_milestones, draw_projects, write_milestones, write_projects
+from features.simulator.regimes import regime_named
 from features.simulator.reviews import write_reviews
 from features.simulator.seats import SeatPlan, draw_seats
+from features.simulator.specials import finish_tables, remove_former, with_treatment, write_regime, write_special_truth
 from features.simulator.support import write_tickets
 from features.simulator.truth import write_manifest, write_truth
 from features.simulator.usage import draw_intensity, write_usage
 from features.simulator.users import draw_seat_list, draw_spells, write_seats
 from features.simulator.voice import write_surveys
-from features.simulator.world import world_of
 from features.simulator.writer import CanonicalWriter
 
 STAGE = "simulate tables"
@@ -57,23 +58,29 @@ def simulate(  # noqa: PLR0913 - a run is named by all of these
 ) -> SimulationReport:
     """Simulate a company and write its tables to ``out`` and its truth to ``out/truth``.
 
-    The same arguments give the same bytes. Rows that would be known only after ``start + weeks`` are left out.
+    The same arguments give the same bytes. Rows that would be known only after ``start + weeks`` are left out. A
+    company that was written to ``out`` before is replaced; other files there stay.
 
     Raises:
         UsageError: unknown regime, no accounts, or a time that cannot be simulated.
     """
-    world = world_of(regime)
-    company = found_company(world, accounts=accounts, seed=seed, start=start, weeks=weeks)
+    declared = regime_named(regime)
+    company, alerts = with_treatment(
+        found_company(declared.world, accounts=accounts, seed=seed, start=start, weeks=weeks)
+    )
     out.mkdir(parents=True, exist_ok=True)
+    remove_former(out)
     plan = draw_seats(company)
     writer = CanonicalWriter(out, export_day=company.time.end_day)
     cycle_ratio = _write_tables(writer, company, plan, progress)
-    rows = writer.close()
+    written = finish_tables(writer, company, alerts, out)
     truth_rows = write_truth(out / "truth", company, plan, oracle_rows(company), cycle_ratio=cycle_ratio)
+    truth_rows |= write_special_truth(out / "truth", company, alerts, written)
     write_manifest(out / "truth", company, regime=regime)
+    write_regime(out / "truth", declared)
     progress(STAGE, _PARTS, _PARTS)
     return SimulationReport(
-        regime=regime, seed=seed, accounts=accounts, start=start, weeks=weeks, rows=rows, truth_rows=truth_rows
+        regime=regime, seed=seed, accounts=accounts, start=start, weeks=weeks, rows=written.rows, truth_rows=truth_rows
     )
 
 

@@ -17,9 +17,6 @@ from features.simulator.world import ACTIVE
 from features.simulator.writer import CanonicalWriter, Coded, ids, micros
 
 _PRIORITIES = ("low", "normal", "high", "urgent")
-_MIX_QUIET = (0.25, 0.50, 0.18, 0.07)
-_MIX_ACTIVE = (0.15, 0.42, 0.28, 0.15)
-"""Campaigns make more things urgent; shares are made up."""
 _TYPES = ("question", "problem", "incident")
 _MEDIAN_HOURS = np.asarray((40.0, 24.0, 12.0, 6.0))
 _REOPENED_SHARE = 0.06
@@ -67,7 +64,7 @@ def _draw_tickets(company: Company, plan: SeatPlan) -> Tickets:
     account, week = np.repeat(account, repeats), np.repeat(week, repeats)
     detail = company.streams.named("tickets/detail")
     draw, noise = detail.random((7, len(account))), detail.standard_normal((2, len(account)))
-    mix = np.where(active[account, week][:, None], np.cumsum(_MIX_ACTIVE), np.cumsum(_MIX_QUIET))
+    mix = np.where(active[account, week][:, None], np.cumsum(law.urgency_active), np.cumsum(law.urgency_quiet))
     priority = np.minimum((draw[0][:, None] >= mix).sum(axis=1), 3)
     opened = time.monday(week) + np.floor(5 * draw[1]) + (8 + 10 * draw[2]) / 24
     hours = _MEDIAN_HOURS[priority] * np.exp(0.9 * noise[0])

@@ -1,7 +1,7 @@
 """What really happened, for those who grade the service and for nobody else?
 
 Grain out: tables in ``truth/``: account_weeks, accounts, participation, decisions, shocks, planted, oracle; and a
-manifest.
+manifest. What only some regimes plant is written by `specials`.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def _shocks(company: Company) -> pa.Table:
         {
             "segment": Coded(shocks.segment, SEGMENTS),
             "first_day": _days(shocks.first_day),
-            "weeks": np.full(len(shocks.segment), company.world.market.shock_weeks),
+            "weeks": shocks.weeks,
         }
     )
 

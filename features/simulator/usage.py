@@ -8,7 +8,7 @@ work.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,10 @@ from features.progress import Progress
 from features.simulator.company import Company
 from features.simulator.contracts import PRODUCTS
 from features.simulator.seats import SeatPlan
+from features.simulator.special_laws import InstrumentationLaw, week_at
+from features.simulator.switches import collab_loadings
 from features.simulator.timeline import Flags, Floats, Ints, sigmoid
-from features.simulator.usage_rows import FAMILIES, Rows, account_rows
+from features.simulator.usage_rows import CORE, FAMILIES, Rows, account_rows
 from features.simulator.users import Seats, Spells
 from features.simulator.world import ACTIVE
 from features.simulator.writer import CanonicalWriter, Coded
@@ -67,7 +69,7 @@ def mean_actions(company: Company, seats: Ints) -> tuple[Floats, Floats]:
     level = seats * np.asarray(law.phase_lift)[phase] * np.exp(shared)
     dropped = company.campaigns.usage_drop[:, weeks]
     core = law.core_per_seat * level * np.exp(law.core_loading * h) * np.where(dropped, law.drop_core, 1.0)
-    loading = np.asarray(law.collab_loading)[phase]
+    loading = collab_loadings(company.world, company.time)[np.arange(company.time.weeks)[None, :], phase]
     collab = law.collab_per_seat * level * np.exp(loading * h + accounts.collab_effect[:, None])
     return core, collab * np.where(dropped, law.drop_collab, 1.0)
 
@@ -104,10 +106,24 @@ def write_usage(  # noqa: PLR0913 - everything that was drawn before is needed h
                 seat_chance=intensity.seat_chance[account, weeks],
                 late_share=company.world.usage.late_share,
             )
-            batch.add(account, int(company.time.monday(int(weeks[0]))), rows)
+            monday = int(company.time.monday(int(weeks[0])))
+            if company.world.instrumentation is not None:
+                rows = _counted(company, company.world.instrumentation, rows, account=account, monday=monday)
+            batch.add(account, monday, rows)
         if account % 50 == 49 or account + 1 == len(company.accounts):
             progress("simulate usage", account + 1, len(company.accounts))
     batch.flush()
+
+
+def _counted(company: Company, law: InstrumentationLaw, rows: Rows, *, account: int, monday: int) -> Rows:
+    # The work is done as before; from the switch on a share of its core actions is not counted.
+    switch = company.time.monday(week_at(law.at, company.time.weeks))
+    missed = np.flatnonzero((rows.family == CORE) & (monday + rows.day >= switch))
+    events = rows.events.copy()
+    rng = company.streams.named("usage/counted", account)
+    events[missed] = rng.binomial(events[missed], law.core_factor)
+    some = np.flatnonzero(events)
+    return replace(rows, events=events).rows(some)
 
 
 def _occupants(spells: Spells, seats: Seats, account: int, *, weeks: Ints, first_seat: int) -> npt.NDArray[np.int32]:

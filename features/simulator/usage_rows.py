@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from features.simulator.timeline import Floats, Ints
 
+CORE = 0
 FAMILIES = ("core", "collab", "review", "export", "asset_mgmt", "automation", "ai")
 _OTHER_SHARE = np.asarray((0.25, 0.20, 0.16, 0.08, 0.08), dtype=np.float32)
 """Chance that an active user touches each family beside core and collab in a week."""
@@ -46,6 +47,10 @@ class Rows:
     sessions: Ints
     minutes: Floats
     late_days: npt.NDArray[np.int8]
+
+    def rows(self, which: Ints) -> Rows:
+        """Some of the rows."""
+        return Rows(*(getattr(self, name)[which] for name in Rows.__slots__))
 
 
 def account_rows(  # noqa: PLR0913 - one account's weekly laws

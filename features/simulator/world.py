@@ -1,14 +1,26 @@
 """Which laws hold in the made-up company, and with which numbers?
 
-A :class:`World` is nothing but numbers: a later regime is another value of the same class. Loadings and intercepts
-follow the design's prototype of this simulator; where it left a number open, the reason stands beside it.
+A :class:`World` is nothing but numbers: a regime (see `regimes`) is another value of the same class. Loadings and
+intercepts follow the design's prototype of this simulator; where it left a number open, the reason stands beside it.
 """
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from features.errors import UsageError
+from features.simulator.special_laws import (
+    DirtLaw,
+    InstrumentationLaw,
+    LateMove,
+    Law,
+    LoadingLaw,
+    PriceLaw,
+    RolloutLaw,
+    ThinLaw,
+    TrapLaw,
+    TreatmentLaw,
+    later,
+)
 
 SEGMENTS = ("studio", "broadcaster", "agency")
 PHASES = ("none", "off", "pre", "post", "active")
@@ -19,11 +31,7 @@ BySegment = tuple[float, float, float]
 ByPhase = tuple[float, float, float, float, float]
 
 
-class _Law(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PortfolioLaw(_Law):
+class PortfolioLaw(Law):
     """Who the accounts are and what they sign. Tuples run over :data:`SEGMENTS`."""
 
     segment_share: BySegment = (0.35, 0.25, 0.40)
@@ -53,7 +61,7 @@ class PortfolioLaw(_Law):
     csm_team: int = Field(default=8, description="customer-success managers")
 
 
-class LatentLaw(_Law):
+class LatentLaw(Law):
     """Health ``h`` and finance ``f``: AR(1) around an account's own level; ``w`` is shared by a week's usage."""
 
     persistence: float = Field(default=0.975, description="a half-life of 27 weeks")
@@ -63,7 +71,7 @@ class LatentLaw(_Law):
     shock_pull: float = Field(default=0.02, description="taken from h in each week of a shock")
 
 
-class CampaignLaw(_Law):
+class CampaignLaw(Law):
     """Who joins which campaign, and what a wrap leaves behind."""
 
     base: dict[str, BySegment] = Field(
@@ -85,7 +93,7 @@ class CampaignLaw(_Law):
     drop_hazard_weeks: int = 26
 
 
-class UsageLaw(_Law):
+class UsageLaw(Law):
     """Weekly counts per account. Tuples run over :data:`PHASES`."""
 
     core_per_seat: float = 9.0
@@ -111,7 +119,7 @@ class UsageLaw(_Law):
     late_share: float = Field(default=0.01, description="usage rows that arrive 2-10 days late")
 
 
-class SeatLaw(_Law):
+class SeatLaw(Law):
     """Who sits on the seats, and how their number moves."""
 
     freelancer_share: float = 0.15
@@ -132,7 +140,7 @@ class SeatLaw(_Law):
     renewal_sd: float = 0.10
 
 
-class ProductionLaw(_Law):
+class ProductionLaw(Law):
     """Projects, milestones and reviews."""
 
     projects_per_month: BySegment = (0.25, 0.5, 0.8)
@@ -157,12 +165,18 @@ class ProductionLaw(_Law):
     on_time_sd: float = 0.6
 
 
-class VoiceLaw(_Law):
+class VoiceLaw(Law):
     """Tickets and surveys."""
 
     tickets_per_seat: float = 0.02
     tickets_loading: float = -0.3
     tickets_active: float = 0.5
+    urgency_quiet: tuple[float, float, float, float] = later(
+        (0.25, 0.50, 0.18, 0.07), "shares of low, normal, high and urgent tickets; made up"
+    )
+    urgency_active: tuple[float, float, float, float] = later(
+        (0.15, 0.42, 0.28, 0.15), "the same while a campaign is active, which makes more things urgent; made up"
+    )
     bad_csat_intercept: float = -1.6
     bad_csat_loading: float = -0.6
     csat_response: float = 0.25
@@ -174,7 +188,7 @@ class VoiceLaw(_Law):
     nps_respondents: int = Field(default=5, description="at most, per account and quarter")
 
 
-class MoneyLaw(_Law):
+class MoneyLaw(Law):
     """Invoices and how late they are paid."""
 
     quarterly_share: float = Field(default=0.6, description="of term contracts; the others are billed once a year")
@@ -190,7 +204,7 @@ class MoneyLaw(_Law):
     quality_credit_share: float = 0.006
 
 
-class MarketLaw(_Law):
+class MarketLaw(Law):
     """Shocks from competitors and published indices."""
 
     shocks_per_year: float = Field(default=2.0, description="per segment")
@@ -204,7 +218,7 @@ class MarketLaw(_Law):
     )
 
 
-class HazardLaw(_Law):
+class HazardLaw(Law):
     """True hazard of the decision to leave: logits per decision window or per week."""
 
     window_intercept: float = -2.40
@@ -223,8 +237,8 @@ class HazardLaw(_Law):
     notice_lag_p95_days: float = 30.0
 
 
-class World(_Law):
-    """All laws of one made-up company. The default is the regime ``campaign``."""
+class World(Law):
+    """All laws of one made-up company. The default is the regime ``campaign``; the last group holds elsewhere only."""
 
     portfolio: PortfolioLaw = PortfolioLaw()
     latent: LatentLaw = LatentLaw()
@@ -237,22 +251,12 @@ class World(_Law):
     market: MarketLaw = MarketLaw()
     hazard: HazardLaw = HazardLaw()
 
-
-REGIMES: dict[str, World] = {"campaign": World()}
-"""Known regimes by name."""
-
-
-def world_of(regime: str) -> World:
-    """The world of a named regime.
-
-    Raises:
-        UsageError: no regime has this name.
-    """
-    if regime not in REGIMES:
-        raise UsageError(
-            "no regime has this name",
-            expected=f"one of {', '.join(sorted(REGIMES))}",
-            found=repr(regime),
-            todo="choose a known regime",
-        )
-    return REGIMES[regime]
+    price: PriceLaw | None = later(None, "prices rise")
+    instrumentation: InstrumentationLaw | None = later(None, "core actions are counted differently")
+    loading: LoadingLaw | None = later(None, "health shows itself in another phase")
+    late_move: LateMove | None = later(None, "a campaign is moved at short notice")
+    rollout: RolloutLaw | None = later(None, "a competitor's feature takes part of a segment")
+    thin: ThinLaw | None = later(None, "little is known of many accounts")
+    treatment: TreatmentLaw | None = later(None, "alerts are worked on in one arm of two")
+    traps: TrapLaw | None = later(None, "a current-state export lies beside the tables")
+    dirt: DirtLaw | None = later(None, "the files are dirty")
