@@ -27,6 +27,10 @@ class Timeline:
         place = bisect_right(self.moments, moment)
         return self.rows[place - 1] if place else None
 
+    def since(self, moment: datetime) -> datetime:
+        """From when the belief in force at a moment was held; only for a moment at which :meth:`at` has one."""
+        return self.moments[bisect_right(self.moments, moment) - 1]
+
 
 NOTHING = Timeline((), ())
 

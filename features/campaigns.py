@@ -108,6 +108,11 @@ def campaign_windows(engine: Engine) -> pa.Table:
     return pa.Table.from_pylist([asdict(window) for window in windows], schema=SCHEMA)
 
 
+def account_windows(engine: Engine, account_id: str) -> tuple[CampaignWindow, ...]:
+    """The windows of one account, read for it alone."""
+    return tuple(windows_from({name: _fetch(engine, name, account_id) for name in _COLUMNS}))
+
+
 def windows_from(tables: dict[str, list[dict[str, Any]]]) -> Iterator[CampaignWindow]:
     """The same from rows in memory, one list of rows per table."""
     campaigns = timelines(tables["campaigns"], key=["campaign_id"], held_from="known_from")
@@ -152,6 +157,19 @@ def phase_at(
     )
 
 
+def phase_on(
+    windows: Sequence[CampaignWindow], day: date, *, zone: str, believed_at: datetime | None = None
+) -> PhaseAnswer:
+    """The phase of one account on a day of its own zone, which is the phase at that day's noon.
+
+    Windows begin at a midnight, so noon lies in the phase that holds most of the day wherever the event's zone is.
+
+    Raises:
+        DataContractError: the zone is no IANA zone.
+    """
+    return phase_at(windows, _local(day, time(12), zone), believed_at=believed_at)
+
+
 def _rule(phases: Sequence[Phase], quiet: Phase) -> str:
     if len(phases) > 1:
         return f"{' and '.join(phases)} overlap: active before post before pre"
@@ -162,8 +180,11 @@ def _rule(phases: Sequence[Phase], quiet: Phase) -> str:
     return f"no campaign ran within {REMEMBERED.days} days"
 
 
-def _fetch(engine: Engine, table: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = engine.fetch(f"SELECT {_COLUMNS[table]} FROM {table}").to_pylist()
+def _fetch(engine: Engine, table: str, account_id: str | None = None) -> list[dict[str, Any]]:
+    fetched = engine.fetch(f"SELECT {_COLUMNS[table]} FROM {table}")
+    if account_id is not None and "account_id" in fetched.column_names:
+        fetched = fetched.filter(pa.compute.equal(fetched.column("account_id"), account_id))
+    rows: list[dict[str, Any]] = fetched.to_pylist()
     return rows
 
 
@@ -233,8 +254,12 @@ def _first(*values: int | None) -> int:
 
 @cache
 def _midnight(day: date, zone: str) -> datetime:
+    return _local(day, time(), zone)
+
+
+def _local(day: date, clock: time, zone: str) -> datetime:
     try:
-        return datetime.combine(day, time(), tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        return datetime.combine(day, clock, tzinfo=ZoneInfo(zone)).astimezone(UTC)
     except (ZoneInfoNotFoundError, ValueError) as cause:
         raise DataContractError(
             "a zone in the campaign calendar or of an account is unknown",

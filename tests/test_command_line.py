@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import pytest
 import typer
+from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 import features
@@ -27,7 +28,7 @@ def every_command(group: click.Group, *path: str) -> dict[str, click.Command]:
     """The commands of a program by the words that call them, those of its groups, too."""
     found: dict[str, click.Command] = {}
     for name, one in group.commands.items():
-        found |= every_command(one, *path, name) if isinstance(one, click.Group) else {" ".join((*path, name)): one}
+        found |= every_command(one, *path, name) if isinstance(one, TyperGroup) else {" ".join((*path, name)): one}
     return found
 
 

@@ -161,12 +161,31 @@ FEATURES = (
         use=Use.DISPLAY,
         label="Overlapping campaigns",
     ),
+    *(
+        _feature(
+            name=f"projects_{phase}_share",
+            style=Style.SHARE,
+            unit="0 to 1",
+            window="at as_of",
+            meaning=f"share of the account's active projects that are in {phase}, as known at as_of",
+            null="no active project known, or no consent to production data",
+            use=Use.DISPLAY,
+            label=f"Projects in {phase}",
+        )
+        for phase in ("planning", "production", "delivery")
+    ),
     _shown(
         name="phase",
         code="C01",
         meaning="strongest live phase: active > post > pre > off > none",
         null="never",
         label="Phase",
+    ),
+    _shown(
+        name="project_phase",
+        meaning="phase of most active projects (planning, production, delivery), else wrap (42 days from the last delivery) or idle; the phase to go by where no campaign is known",
+        null="no project data, or no consent to it",
+        label="Project phase",
     ),
     _shown(
         name="campaigns_live",

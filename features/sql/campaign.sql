@@ -88,12 +88,6 @@ backs AS (
     LEFT JOIN wrap_thresholds AS t
         ON c.segment = t.segment AND c.as_of = t.as_of
     WHERE j.has_back = 1
-),
-
-firsts AS (
-    SELECT
-        (SELECT MIN(available_at) FROM account_campaigns_history WHERE op = 'upsert') AS campaigns_from,
-        (SELECT CAST(MIN(known_on) AS TIMESTAMPTZ) FROM ticket_lives) AS tickets_from
 )
 
 SELECT
@@ -125,13 +119,14 @@ SELECT
     k.back_par AS post_retention,
     CAST(k.dropped AS DOUBLE) AS post_drop_flag,
     k.back_collab_par AS post_collab_retention,
-    CASE WHEN f.tickets_from <= c.as_of THEN 100 * CAST(l.active_tickets AS DOUBLE) / NULLIF(c.seats, 0) END
+    CASE WHEN f.tickets_from <= CAST(c.as_of AS DATE) THEN 100 * CAST(l.active_tickets AS DOUBLE) / NULLIF(c.seats, 0) END
         AS campaign_support_burden,
     CASE
         WHEN s.campaigns_known > 0 THEN (m.score + 4 * m.usual_score) / (m.answers + 4) / 1000
     END AS campaign_sentiment
 FROM cohort AS c
-CROSS JOIN firsts AS f
+INNER JOIN source_starts AS f
+    ON c.as_of = f.as_of
 LEFT JOIN phase_weeks AS p
     ON c.account_id = p.account_id AND c.as_of = p.as_of
 LEFT JOIN campaign_standing AS s

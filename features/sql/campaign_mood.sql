@@ -1,7 +1,7 @@
--- What mood do survey answers around campaigns show?
--- Grain in: survey_lives, phase_weeks, cohort. Grain out: one row per cohort row: answers of the account given within
--- 52 weeks in weeks of pre, active or post phase, their sum, and the mean of all accounts' such answers so far. Scores
--- run from 0 (worst) to 1000.
+-- What mood do an account's survey answers around campaigns show?
+-- Grain in: survey_lives, phase_weeks, mood_levels, cohort. Grain out: one row per cohort row: answers of the account
+-- given within 52 weeks in weeks of pre, active or post phase, their sum, and the company's usual score. Scores run from
+-- 0 (worst) to 1000.
 WITH answers AS (
     SELECT
         s.account_id,
@@ -21,27 +21,14 @@ changes AS (
         account_id,
         from_as_of AS as_of,
         1 AS answers,
-        score,
-        1 AS all_answers,
-        score AS all_scores
+        score
     FROM answers
     UNION ALL
     SELECT
         account_id,
         GREATEST(from_as_of, LEAST(old_as_of, gone_as_of)) AS as_of,
         -1 AS answers,
-        -score AS score,
-        0 AS all_answers,
-        0 AS all_scores
-    FROM answers
-    UNION ALL
-    SELECT
-        account_id,
-        GREATEST(from_as_of, gone_as_of) AS as_of,
-        0 AS answers,
-        0 AS score,
-        -1 AS all_answers,
-        -score AS all_scores
+        -score AS score
     FROM answers
 ),
 
@@ -53,31 +40,6 @@ by_account AS (
         SUM(score) AS score
     FROM changes
     GROUP BY account_id, as_of
-),
-
-overall AS (
-    SELECT
-        as_of,
-        SUM(all_answers) AS answers,
-        SUM(all_scores) AS score
-    FROM changes
-    GROUP BY as_of
-),
-
-moments AS (
-    SELECT DISTINCT as_of
-    FROM phase_weeks
-),
-
-overall_so_far AS (
-    SELECT
-        m.as_of,
-        CAST(SUM(COALESCE(o.answers, 0)) OVER known AS BIGINT) AS answers,
-        CAST(SUM(COALESCE(o.score, 0)) OVER known AS BIGINT) AS score
-    FROM moments AS m
-    LEFT JOIN overall AS o
-        ON m.as_of = o.as_of
-    WINDOW known AS (ORDER BY m.as_of ROWS UNBOUNDED PRECEDING)
 ),
 
 accounts_so_far AS (
@@ -97,9 +59,9 @@ SELECT
     c.as_of,
     a.answers,
     a.score,
-    CAST(o.score AS DOUBLE) / NULLIF(o.answers, 0) AS usual_score
+    o.usual_score
 FROM cohort AS c
 INNER JOIN accounts_so_far AS a
     ON c.account_id = a.account_id AND c.as_of = a.as_of
-INNER JOIN overall_so_far AS o
+INNER JOIN mood_levels AS o
     ON c.as_of = o.as_of

@@ -1,5 +1,20 @@
 -- What frames the score: timing, size, kind of account, and words for people?
+-- What is said of projects has no value where the account gave none, or does not consent (any more) to it.
 -- Grain out: one row per cohort row.
+WITH consenting AS (
+    SELECT
+        a.account_id,
+        a.as_of,
+        p.planning,
+        p.production,
+        p.delivery,
+        p.project_phase
+    FROM account_states AS a
+    INNER JOIN project_phases AS p
+        ON a.account_id = p.account_id AND CAST(a.as_of AS DATE) = p.on_date
+    WHERE COALESCE(a.consent_pm_data, TRUE)
+)
+
 SELECT
     c.account_id,
     c.as_of,
@@ -32,7 +47,11 @@ SELECT
     CAST(c.acv_minor AS DOUBLE) / NULLIF(m.per_major, 0) AS annual_value,
     CAST(DATE_DIFF('day', CAST(c.as_of AS DATE), c.end_on) AS DOUBLE) AS days_to_end,
     CAST(CASE WHEN l.phases > 1 THEN 1 ELSE 0 END AS DOUBLE) AS phase_conflict,
+    CAST(j.planning AS DOUBLE) / NULLIF(j.planning + j.production + j.delivery, 0) AS projects_planning_share,
+    CAST(j.production AS DOUBLE) / NULLIF(j.planning + j.production + j.delivery, 0) AS projects_production_share,
+    CAST(j.delivery AS DOUBLE) / NULLIF(j.planning + j.production + j.delivery, 0) AS projects_delivery_share,
     COALESCE(p.phase_at_end, 'none') AS phase,
+    j.project_phase,
     l.words AS campaigns_live,
     c.cohort_status,
     c.account_name,
@@ -53,5 +72,7 @@ LEFT JOIN campaign_standing AS b
     ON c.account_id = b.account_id AND c.as_of = b.as_of
 LEFT JOIN phase_weeks AS p
     ON c.account_id = p.account_id AND c.as_of = p.as_of
+LEFT JOIN consenting AS j
+    ON c.account_id = j.account_id AND c.as_of = j.as_of
 LEFT JOIN live_campaigns AS l
     ON c.account_id = l.account_id AND c.as_of = l.as_of

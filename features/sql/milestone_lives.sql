@@ -16,6 +16,7 @@ lives AS (
         project_id,
         kind,
         status_canonical,
+        planned_on,
         baseline_on,
         completed_on,
         op,
@@ -41,9 +42,11 @@ owners AS (
 
 SELECT
     m.milestone_id,
+    m.project_id,
     p.account_id,
     m.kind,
     m.status_canonical,
+    m.planned_on,
     m.baseline_on,
     m.completed_on,
     GREATEST(m.known_on, p.known_on) AS known_on,

@@ -80,18 +80,17 @@ measured AS (
             WHEN e.end_on < s.on_date - 365 THEN 365
             ELSE DATE_DIFF('day', e.end_on, s.on_date)
         END AS idle_days,
-        SUM(c.first_pass) OVER (PARTITION BY s.as_of) / NULLIF(SUM(c.approved) OVER (PARTITION BY s.as_of), 0)
-            AS first_pass_rate,
-        SUM(c.sent_back) OVER (PARTITION BY s.as_of) / NULLIF(SUM(c.decisions) OVER (PARTITION BY s.as_of), 0)
-            AS sent_back_rate,
-        SUM(c.overdue) OVER (PARTITION BY s.as_of) / NULLIF(SUM(c.open_revisions) OVER (PARTITION BY s.as_of), 0)
-            AS overdue_share,
-        SUM(c.on_time) OVER (PARTITION BY s.as_of) / NULLIF(SUM(c.due) OVER (PARTITION BY s.as_of), 0) AS on_time_rate
+        q.first_pass_rate,
+        q.sent_back_rate,
+        q.overdue_share,
+        q.on_time_rate
     FROM snapshots AS s
     INNER JOIN output_quality_counts AS c
         ON s.account_id = c.account_id AND s.on_date = c.on_date
     INNER JOIN account_states AS a
         ON s.account_id = a.account_id AND s.as_of = a.as_of
+    INNER JOIN output_quality_rates AS q
+        ON s.as_of = q.as_of
     LEFT JOIN median_cycles AS m
         ON s.account_id = m.account_id AND s.on_date = m.on_date
     LEFT JOIN revision_pars AS r

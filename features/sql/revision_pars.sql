@@ -1,7 +1,7 @@
 -- How do an account's revisions compare with what its segment takes in the same phases, by what was known at as_of?
--- The expectation of a cell (segment, phase, basis) is the mean ln(seconds) of all its cycles known so far.
 -- Logarithms are summed as whole millionths, so that a sum does not depend on its order.
--- Grain in: revision_cycles, as_of_grid. Grain out: one row per account and snapshot with a cycle closed in 26 weeks.
+-- Grain in: revision_cycles, revision_levels, as_of_grid. Grain out: one row per account and snapshot with a cycle
+-- closed in 26 weeks.
 WITH dates AS (
     SELECT CAST(as_of AS DATE) AS on_date FROM as_of_grid
 ),
@@ -21,54 +21,6 @@ cycles AS (
     GROUP BY
         account_id, segment, phase, basis, known_on, gone_on,
         LEAST(gone_on, CAST(DATE_TRUNC('week', CAST(closed_at AS DATE)) AS DATE) + 189)
-),
-
-changes AS (
-    SELECT segment, phase, basis, known_on AS on_date, cycles, ln_millionths FROM cycles
-    UNION ALL
-    SELECT segment, phase, basis, gone_on AS on_date, -cycles AS cycles, -ln_millionths AS ln_millionths FROM cycles
-    UNION ALL
-    SELECT k.segment, k.phase, k.basis, d.on_date, 0 AS cycles, 0 AS ln_millionths
-    FROM (SELECT DISTINCT segment, phase, basis FROM cycles) AS k
-    CROSS JOIN dates AS d
-),
-
-weekly AS (
-    SELECT
-        segment,
-        phase,
-        basis,
-        on_date,
-        CAST(SUM(cycles) AS BIGINT) AS cycles,
-        CAST(SUM(ln_millionths) AS BIGINT) AS ln_millionths
-    FROM changes
-    GROUP BY segment, phase, basis, on_date
-),
-
-so_far AS (
-    SELECT
-        segment,
-        phase,
-        basis,
-        on_date,
-        SUM(cycles) OVER (
-            PARTITION BY segment, phase, basis ORDER BY on_date ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) AS cycles,
-        SUM(ln_millionths) OVER (
-            PARTITION BY segment, phase, basis ORDER BY on_date ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) AS ln_millionths
-    FROM weekly
-),
-
-expected AS (
-    SELECT
-        segment,
-        phase,
-        basis,
-        on_date,
-        CAST(FLOOR(ln_millionths / NULLIF(cycles, 0) + 0.5) AS BIGINT) AS ln_millionths
-    FROM so_far
-    WHERE cycles > 0
 )
 
 SELECT
@@ -79,6 +31,6 @@ SELECT
 FROM cycles AS c
 INNER JOIN dates AS d
     ON c.known_on <= d.on_date AND c.until_on > d.on_date
-INNER JOIN expected AS e
+INNER JOIN revision_levels AS e
     ON c.segment = e.segment AND c.phase = e.phase AND c.basis = e.basis AND d.on_date = e.on_date
 GROUP BY c.account_id, e.on_date
