@@ -18,17 +18,22 @@ from features.console import Answer, HomeOption, Setting, command
 from features.progress import Progress
 from features.settings import Home
 from features.vocabulary import parse_moment
+from serving.commands import add_serving_commands
 
 DEMO_START = datetime(2021, 1, 4, tzinfo=UTC)
 DEMO_SCORED_WEEKS = 26
 """The demo scores half a year of Mondays, so that the pages have a trend to show."""
 DEMO_SEED = 5
-"""The demo's company. With a hundred leavers to judge by, chance refuses one honest model in ten; this one was chosen
-among ten, by its truth alone, as the one in which as many left in every phase as were bound to."""
+"""The demo's company. With a hundred leavers to judge by, chance now and then refuses an honest model; this one was
+chosen among ten, by its truth alone, as the one in which as many left in every phase as were bound to."""
 
 AsOfOption = Annotated[str, typer.Option("--as-of", help="The date to stand on, YYYY-MM-DD: nothing later is known.")]
 WhyOption = Annotated[str, typer.Option(help="The reason; kept in the promotion log.")]
 TruthOption = Annotated[Path | None, typer.Option(help="truth/ folder of a simulated company, to grade by.")]
+RecipeOption = Annotated[str | None, typer.Option(help="Settings in YAML, or the name of a recipe we bring.")]
+CandidatesOption = Annotated[
+    Path | None, typer.Option(dir_okay=False, help="Columns you think of adding: judged, and refused where they leak.")
+]
 TrialsOption = Annotated[int, typer.Option(min=1, help="Trials of the search.")]
 PortOption = Annotated[int, typer.Option(min=1, max=65535, help="Port of the service.")]
 
@@ -63,18 +68,39 @@ def train(
     progress: Progress,
     *,
     as_of: AsOfOption,
-    recipe: Annotated[str | None, typer.Option(help="Settings in YAML, or the name of a recipe we bring.")] = None,
+    recipe: RecipeOption = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Trials of the search (default: 40).")] = None,
     seed: Annotated[int | None, typer.Option(help="Same data and seed, same model.")] = None,
     truth: TruthOption = None,
+    candidates: CandidatesOption = None,
 ) -> Answer:
     """Search, fit, calibrate and judge a model; register it with its verdict. Nothing goes live by itself."""
     from training import lifecycle
     from training.recipe import recipe_named
 
     cut, config = parse_moment(as_of), recipe_named(recipe, trials=trials, seed=seed)
+    if candidates:
+        lifecycle.leakcheck(place, cut, config=config, candidates=candidates, progress=progress).require_none()
     trained = lifecycle.train(place, cut, config=config, truth=truth, now=_now(), progress=progress)
     return Answer(trained.lines(), trained.document(), trained.failure())
+
+
+@command(app)
+def leakcheck(
+    place: Home,
+    progress: Progress,
+    *,
+    as_of: AsOfOption,
+    recipe: RecipeOption = None,
+    candidates: CandidatesOption = None,
+) -> Answer:
+    """Ask every feature, and columns of your own, whether it knows outcomes that had not happened."""
+    from training import lifecycle
+    from training.recipe import recipe_named
+
+    config = recipe_named(recipe, trials=None, seed=None)
+    report = lifecycle.leakcheck(place, parse_moment(as_of), config=config, candidates=candidates, progress=progress)
+    return Answer(report.lines(), report.document(), report.failure())
 
 
 @command(app)
@@ -160,7 +186,7 @@ def explain(
 def serve(
     place: Home,
     *,
-    host: Annotated[str, typer.Option(help="Address to bind; loopback only.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to bind; one that others can reach needs a key.")] = "127.0.0.1",
     port: PortOption = 3000,
     as_of: Annotated[str | None, typer.Option("--as-of", help="Judge freshness at this date, not at now.")] = None,
 ) -> Answer:
@@ -230,6 +256,7 @@ def demo(
 
 
 add_data_commands(app)
+add_serving_commands(app)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ bundle is stored and loaded stands in ``training/model.py``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from features.catalogue import TIMING_FEATURES
 from features.vocabulary import HORIZONS_DAYS, Subcategory
 from training.calibrate import Calibration
 from training.config import TrainingConfig
+from training.explainer import Explainer
 from training.inputs import AMOUNT_OF_DATA, WORDS, numbers_of, require_columns
 from training.periods import FEATURE_OF_INPUT, TIMING_INPUTS, Floats, Timing, decision_now, timing_inputs
 from training.reference import Reference
@@ -37,7 +39,8 @@ class Bundle:
     """A model with all that it needs to speak: calibration, reference portfolio, scale. Immutable.
 
     ``features`` are the catalogue features it reads (model, then timing), ``subcategories`` the part each belongs to.
-    ``facts`` say what it was made from. Predictions use exactly ``threads`` threads and never depend on their number.
+    ``facts`` say what it was made from. ``explainer`` holds the booster. Predictions use at most ``threads`` threads
+    and never depend on their number.
     """
 
     version: str
@@ -48,8 +51,18 @@ class Bundle:
     reference: Reference
     config: TrainingConfig
     facts: dict[str, Any]
-    booster: Any
+    explainer: Explainer
     threads: int = 1
+
+    @property
+    def booster(self) -> Any:
+        """The LightGBM booster."""
+        return self.explainer.booster
+
+    @property
+    def group_values(self) -> str:
+        """How points per subcategory are found, in words: by lookup tables, or by ``pred_contrib`` and why."""
+        return self.explainer.method
 
     @property
     def model_features(self) -> tuple[str, ...]:
@@ -99,65 +112,58 @@ class Bundle:
 
     def contributions(self, features: pd.DataFrame) -> Floats:
         """Path-dependent TreeSHAP of the decision-now rows in raw log-odds: one column per input, then the base."""
-        return self._contributions(numbers_of(features, self.model_features))
+        numbers = numbers_of(features, self.model_features)
+        return self.explainer.contributions(now_inputs(numbers, self.config), threads=self.threads)
 
-    def _contributions(self, numbers: Floats) -> Floats:
-        now = np.hstack([numbers, decision_now(len(numbers), self.config)])
-        if not len(now):
-            return np.empty((0, len(self.inputs) + 1))  # LightGBM fails on no rows
-        return np.asarray(self.booster.predict(now, pred_contrib=True, num_threads=self.threads), dtype=np.float64)
-
-    def now_logits(self, contributions: Floats) -> Floats:
-        """Calibrated log-odds of leaving if the decision fell now, before shrinkage."""
-        return self.calibration.logits(summed(contributions, range(contributions.shape[1])), 0)
+    def warm(self) -> None:
+        """Do now what would make the first score slow: seconds, once per process. Scores are the same without it."""
+        self.explainer.warm()
 
     def _score_part(self, rows: pd.DataFrame) -> pd.DataFrame:
         numbers = numbers_of(rows, self.model_features)
-        contributions = self._contributions(numbers)
-        now = self.now_logits(contributions)
-        level = segment_level(self.reference.segments, self.reference.overall, rows["segment"])
-        shift = shrinkage(rows, now, level, self.half_weight_weeks)
+        told = self.explainer.told(now_inputs(numbers, self.config), threads=self.threads)
+        now = self.calibration.logits(told.margins, 0)
+        usual = segment_level(self.reference.segments, self.reference.overall, rows["segment"])
+        shift = shrinkage(rows, now, usual, self.half_weight_weeks)
         chances = risks(
             self._interval_logits(numbers, Timing.of(rows), shift), self.config.interval_bounds_days[1:], HORIZONS_DAYS
         )
-        points = self._group_points(contributions)
-        told = health(self._base, points, shift, self.config.scale)
+        points = self._group_points(told.groups)
+        level = health(self._base, points, shift, self.config.scale)
         grade = grades(rows, self.config.grades)
         scored = {
             "account_id": rows["account_id"].to_numpy(),
             "as_of": rows["as_of"].array,
             **{f"risk_{days}": chance for days, chance in chances.items()},
-            "health": told.score,
-            "band": bands(told.score, grade, rows["cohort_status"], self.config.scale),
+            "health": level.score,
+            "band": bands(level.score, grade, rows["cohort_status"], self.config.scale),
             "grade": grade,
             "phase": rows["phase"].to_numpy(),
-            "base_points": told.base,
+            "base_points": level.base,
             **{name: points[:, position] for position, name in enumerate(_POINTS)},
-            "clip_adjust": told.clip,
-            "shrink_adjust": told.shrink,
+            "clip_adjust": level.clip,
+            "shrink_adjust": level.shrink,
             "model_version": self.version,
         }
         return pd.DataFrame(scored, columns=list(SCORE_COLUMNS))
 
     def _interval_logits(self, numbers: Floats, timing: Timing, shift: Floats) -> Floats:
-        # One call of the booster for all intervals; the shift is the same in each, so horizons cannot cross.
-        if not len(numbers):
-            return np.empty((0, len(self.config.intervals_days)))
+        # One call for all intervals; the shift is the same in each, so horizons cannot cross.
         count, ones = len(numbers), np.ones(len(numbers))
         stacked = [
             np.hstack([numbers, timing_inputs(timing, low * ones, high * ones)])
             for low, high in self.config.intervals_days
         ]
-        raw = self.booster.predict(np.vstack(stacked), raw_score=True, num_threads=self.threads)
+        raw = self.explainer.margins(np.vstack(stacked), threads=self.threads)
         logits = [
-            self.calibration.logits(np.asarray(raw)[position * count : (position + 1) * count], position) + shift
+            self.calibration.logits(raw[position * count : (position + 1) * count], position) + shift
             for position in range(len(stacked))
         ]
         return np.column_stack(logits)
 
-    def _group_points(self, contributions: Floats) -> Floats:
-        points = self._input_points(contributions)
-        return np.column_stack([summed(points, self._positions_of(part)) for part in Subcategory])
+    def _group_points(self, groups: Floats) -> Floats:
+        usual = self.explainer.grouped(self._usual[np.newaxis, :])
+        return points_of(groups, usual, self.calibration.slope, self.config.scale)
 
     def _feature_points(self, rows: pd.DataFrame) -> pd.DataFrame:
         points = self._input_points(self.contributions(rows))
@@ -169,17 +175,29 @@ class Bundle:
         return pd.DataFrame(columns, columns=list(self.features))
 
     def _input_points(self, contributions: Floats) -> Floats:
-        usual = np.array([self.reference.usual[name] for name in self.inputs])
-        return points_of(contributions[:, :-1], usual, self.calibration.slope, self.config.scale)
+        return points_of(contributions[:, :-1], self._usual, self.calibration.slope, self.config.scale)
 
-    def _positions_of(self, part: Subcategory) -> list[int]:
-        owner = dict(zip(self.features, self.subcategories, strict=True))
-        return [i for i, name in enumerate(self.inputs) if owner[FEATURE_OF_INPUT.get(name, name)] == part]
+    @property
+    def _usual(self) -> Floats:
+        return np.array([self.reference.usual[name] for name in self.inputs])
 
     @property
     def _base(self) -> float:
         usual = self.reference.expectation + sum(self.reference.usual[name] for name in self.inputs)
         return base_points(self.calibration.slope, self.calibration.intercepts[0], usual, self.config.scale)
+
+
+def now_inputs(numbers: Floats, config: TrainingConfig) -> Floats:
+    """The booster's inputs of the health score: the model features of n rows, timed as if the decision fell now."""
+    return np.hstack([numbers, decision_now(len(numbers), config)])
+
+
+def owners_of(features: Sequence[str], subcategories: Sequence[str]) -> tuple[int, ...]:
+    """The subcategory of each input of the booster, as its place among all; features as in :class:`Bundle`."""
+    place = {str(part): number for number, part in enumerate(Subcategory)}
+    owner = {name: place[part] for name, part in zip(features, subcategories, strict=True)}
+    inputs = (*features[: -len(TIMING_FEATURES)], *TIMING_INPUTS)
+    return tuple(owner[FEATURE_OF_INPUT.get(name, name)] for name in inputs)
 
 
 def _parts(rows: pd.DataFrame) -> list[pd.DataFrame]:

@@ -18,10 +18,13 @@ from features.settings import Home
 from training import promotions
 from training.bundle import Bundle
 from training.calibrate import Calibration, calibrate
+from training.candidates import read_candidates
 from training.config import TrainingConfig
 from training.dataset import training_rows
 from training.fit import Fitted, fit_hazard
 from training.judging import judge
+from training.leak_report import LeakReport
+from training.leaks import look_for_leaks
 from training.material import Material, gather
 from training.model import load_bundle, prove_in_child
 from training.packing import Provenance, make_bundle, write_bundle
@@ -48,10 +51,12 @@ def train(
 
     Raises:
         NoUsableSignal: too few outcomes, or too short a history, to learn from.
+        LeakFound: a feature knows the outcome before it happened.
         MissingStateError: no features are built.
     """
     true_chances = read_truth(truth) if truth else None
     material = gather(home, as_of, config, progress=progress)
+    look_for_leaks(material, config).require_none()
     learnt = _learn(material, config, progress)
 
     registry = ModelRegistry(home)
@@ -73,6 +78,20 @@ def train(
     )
     fitted = learnt.fitted
     return Trained(opened.version, judgement, report, events=fitted.events, notes=fitted.notes, census=material.census)
+
+
+def leakcheck(
+    home: Home,
+    as_of: datetime,
+    *,
+    config: TrainingConfig,
+    candidates: Path | None = None,
+    progress: Progress = silent,
+) -> LeakReport:
+    """Ask every feature, and every column of a file of candidates, whether it knows outcomes that had not happened."""
+    material = gather(home, as_of, config, progress=progress)
+    offered = read_candidates(candidates, material.snapshots) if candidates else None
+    return look_for_leaks(material, config, candidates=offered)
 
 
 def evaluate(

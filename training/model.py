@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ import pandas as pd
 
 from features.catalogue import feature_list_hash
 from features.errors import EXIT_OK, ConfigError, PulseError, exit_code
-from training.bundle import SCORE_COLUMNS, Bundle
+from features.vocabulary import Subcategory
+from training.bundle import SCORE_COLUMNS, Bundle, now_inputs, owners_of
 from training.bundle_files import (
     CALIBRATION,
     FEATURES,
@@ -37,7 +39,8 @@ from training.bundle_files import (
 )
 from training.calibrate import Calibration
 from training.config import TrainingConfig
-from training.inputs import WORDS
+from training.explainer import Explainer
+from training.inputs import WORDS, numbers_of
 from training.reference import Reference
 
 __all__ = ["SCORE_COLUMNS", "Bundle", "bundle_hash", "check_golden", "load_bundle", "native_booster", "prove_in_child"]
@@ -50,7 +53,8 @@ def load_bundle(folder: Path, *, expected_hash: str | None = None, threads: int 
     """Load a model bundle.
 
     Every file is hashed before LightGBM sees any of it. ``expected_hash`` is :func:`bundle_hash` as it was recorded
-    elsewhere, so that a bundle exchanged as a whole is refused too.
+    elsewhere, so that a bundle exchanged as a whole is refused too. Lookup tables for group values are made here and
+    compared with LightGBM on the golden rows; :attr:`training.explainer.Explainer.method` says what came of it.
 
     Raises:
         IntegrityError: a file is missing or altered, or the parts do not belong together.
@@ -61,15 +65,12 @@ def load_bundle(folder: Path, *, expected_hash: str | None = None, threads: int 
     documents = {name: json_document(contents[name], folder, name) for name in FILES if name != MODEL}
     try:
         bundle = _assembled(contents[MODEL].decode(), documents, manifest, threads)
+        _require_own_columns(bundle, documents[FEATURES], folder)
+        golden = golden_frame(documents[GOLDEN]["rows"])
+        probe = now_inputs(numbers_of(golden, bundle.model_features), bundle.config)
     except (KeyError, TypeError, ValueError, ConfigError) as cause:
         raise damaged(folder, MANIFEST, f"documents of another form ({type(cause).__name__})") from cause
-    names = documents[FEATURES]
-    if (
-        tuple(bundle.booster.feature_name()) != bundle.inputs
-        or feature_list_hash(bundle.inputs) != names["inputs_hash"]
-    ):
-        raise damaged(folder, FEATURES, "other columns than the booster's")
-    return bundle
+    return replace(bundle, explainer=bundle.explainer.with_tables(probe))
 
 
 def native_booster(text: str) -> Any:
@@ -149,9 +150,17 @@ def _assembled(text: str, documents: dict[str, dict[str, Any]], manifest: dict[s
         reference=Reference(**documents[REFERENCE]),
         config=TrainingConfig.read(manifest["config"]),
         facts=dict(manifest["facts"]),
-        booster=native_booster(text),
+        explainer=Explainer(
+            native_booster(text), owners_of(names["features"], names["subcategories"]), len(Subcategory)
+        ),
         threads=threads,
     )
+
+
+def _require_own_columns(bundle: Bundle, names: dict[str, Any], folder: Path) -> None:
+    own = tuple(bundle.booster.feature_name()) == bundle.inputs
+    if not own or feature_list_hash(bundle.inputs) != names["inputs_hash"]:
+        raise damaged(folder, FEATURES, "other columns than the booster's")
 
 
 if __name__ == "__main__":

@@ -15,15 +15,18 @@ import numpy as np
 import pandas as pd
 
 from features.catalogue import feature_list_hash, feature_named
-from training.bundle import Bundle
+from features.vocabulary import Subcategory
+from training.bundle import Bundle, now_inputs, owners_of
 from training.bundle_files import CALIBRATION, FEATURES, GOLDEN, MODEL, REFERENCE, json_bytes, write_files
 from training.calibrate import Calibration
 from training.config import TrainingConfig
+from training.explainer import Explainer
 from training.fit import Fitted
 from training.inputs import WORDS, numbers_of, require_columns
 from training.model import golden_frame, native_booster
 from training.periods import MODEL_INPUTS, SNAPSHOT_FEATURES
 from training.reference import Reference, group_medians, segment_means
+from training.scorecard import summed
 
 _NOT_COMPARED = ("account_id", "as_of", "model_version")
 
@@ -55,17 +58,24 @@ def make_bundle(
     Raises:
         IntegrityError: the portfolio lacks columns that the model reads.
     """
+    subcategories = tuple(str(feature_named(name).subcategory) for name in SNAPSHOT_FEATURES)
+    owners = owners_of(SNAPSHOT_FEATURES, subcategories)
     bundle = Bundle(
         version=provenance.version,
         features=SNAPSHOT_FEATURES,
-        subcategories=tuple(str(feature_named(name).subcategory) for name in SNAPSHOT_FEATURES),
+        subcategories=subcategories,
         calibration=calibration,
         half_weight_weeks=half_weight_weeks,
         reference=Reference(0, 0.0, {}, {}, 0.0, {}),
         config=config,
         facts=_facts(fitted, provenance),
-        booster=native_booster(fitted.text),
+        explainer=Explainer(native_booster(fitted.text), owners, len(Subcategory)),
     )
+    require_columns(portfolio, bundle.needed_columns)
+    probe = now_inputs(numbers_of(portfolio.head(config.golden_rows), bundle.model_features), config)
+    explainer = bundle.explainer.with_tables(probe)
+    facts = {**bundle.facts, "group_values": explainer.method}
+    bundle = replace(bundle, explainer=explainer, facts=facts)
     return replace(bundle, reference=_reference(bundle, portfolio))
 
 
@@ -107,9 +117,8 @@ def _facts(fitted: Fitted, provenance: Provenance) -> dict[str, Any]:
 
 
 def _reference(bundle: Bundle, portfolio: pd.DataFrame) -> Reference:
-    require_columns(portfolio, bundle.needed_columns)
     contributions = bundle.contributions(portfolio)
-    now = bundle.now_logits(contributions)
+    now = bundle.calibration.logits(summed(contributions, range(contributions.shape[1])), 0)
     return Reference(
         rows=len(portfolio),
         expectation=float(contributions[0, -1]),

@@ -33,9 +33,6 @@ from mlflow.types import ColSpec, Schema
 from features.errors import MissingStateError, UsageError
 from features.settings import Home
 
-# MLflow 3.17 still asks SQLAlchemy 2.1 for a loader that will go; the user of a command can do nothing about it.
-warnings.filterwarnings("ignore", message="The ``noload`` loader strategy")
-
 MODEL_NAME = "campaign-pulse"
 EXPERIMENT = "campaign-pulse"
 _VERDICT_TAG = "pulse.verdict"
@@ -69,6 +66,9 @@ class ModelRegistry:
     def __init__(self, home: Home) -> None:
         self.home = home.prepare()
         home.mlflow_artifacts.mkdir(exist_ok=True)
+        # MLflow 3.17 still asks SQLAlchemy 2.1 for a loader that will go; who types a command can do nothing about it.
+        # Asked each time, because libraries that are imported in between put their own filters in front.
+        warnings.filterwarnings("ignore", message="The ``noload`` loader strategy")
         self._client = MlflowClient(tracking_uri=home.mlflow_uri, registry_uri=home.mlflow_uri)
 
     def open_version(self, booster: Any, *, inputs: Sequence[str], params: Mapping[str, Any]) -> RegisteredVersion:

@@ -177,7 +177,7 @@ def test_contributions_are_shapley_values_found_by_trying_every_subset(seed: int
     booster, rows = small_booster(seed)
     trees = [info["tree_structure"] for info in booster.dump_model()["tree_info"]]
     assert 4 <= len(used_features(trees)) <= 9
-    small = replace(bundle(), booster=booster)
+    small = replace(bundle(), explainer=replace(bundle().explainer, booster=booster, lookup=None))
     unseen = [name for name in MODEL_FEATURES if rows[name].isna().all()]
     snapshots = some(12, seed).assign(**dict.fromkeys(unseen, np.nan))
     contributions = small.contributions(snapshots)
