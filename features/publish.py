@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from features.build import BuildReport, build_snapshots
+from features.build import BuildReport, build_at, build_snapshots, built_as_ofs, late_as_ofs
 from features.progress import Progress, silent
 from features.settings import Home
 from features.sources import onboarding_of
@@ -44,7 +44,22 @@ def publish_snapshots(home: Home, first: datetime, last: datetime, *, progress: 
         MissingStateError: the warehouse lacks accounts or contracts, or no Monday lies in the range.
     """
     built = build_snapshots(home, first, last, onboarding=onboarding_of(home), progress=progress)
+    return Published(built, _bring_online(home, built.last, progress))
+
+
+def publish_late(home: Home, *, progress: Progress = silent) -> Published | None:
+    """Build anew every stored snapshot that late rows change, and put the newest stored one online; None without any.
+
+    Afterwards everything stored equals a build of all of it from the rows that are there now.
+    """
+    late = late_as_ofs(home)
+    if not late:
+        return None
+    built = build_at(home, late, onboarding=onboarding_of(home), progress=progress)
+    return Published(built, _bring_online(home, built_as_ofs(home)[-1], progress))
+
+
+def _bring_online(home: Home, last: datetime, progress: Progress) -> int:
     store = FeatureStore(home)
     store.apply()
-    rows = store.materialize(built.last, progress=progress)
-    return Published(built, rows // len(Subcategory))
+    return store.materialize(last, progress=progress) // len(Subcategory)

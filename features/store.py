@@ -8,7 +8,7 @@ seconds of CPU, so a command that does not read features does not import it.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -18,6 +18,7 @@ import feast
 import pandas as pd
 from feast.errors import FeatureServiceNotFoundException
 from feast.infra.registry.sql import SqlRegistryConfig
+from feast.repo_config import FeastConfigBaseModel
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped] # no stubs
 from sqlalchemy import URL
 
@@ -25,6 +26,7 @@ from features.catalogue import FEATURES
 from features.definitions import AS_OF, JOIN_KEY, PROJECT, SERVICE, TTL, catalogue_schema, definitions, schema_of
 from features.errors import IntegrityError, MissingStateError, UsageError
 from features.offline_store import SnapshotOfflineStore, SnapshotOfflineStoreConfig
+from features.online_place import OnlinePlace, Product
 from features.online_rows import no_rows, online_rows
 from features.online_store import SnapshotOnlineStoreConfig
 from features.progress import Progress, silent
@@ -56,8 +58,9 @@ class _Opened:
 class FeatureStore:
     """The features of one home. Making one touches no disk; the first read opens the registry."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, *, online: OnlinePlace | None = None) -> None:
         self.home = home
+        self.place = online or OnlinePlace.from_environment()
 
     def apply(self) -> None:
         """Register the catalogue, and make the online store where it is missing. Doing it again changes nothing.
@@ -114,14 +117,32 @@ class FeatureStore:
         latest = {view.name: self._latest(view, until) for view in opened.views}
         _require_same_rows(latest, until)
         provider = opened.feast.provider
-        with provider.online_store.session(self._config, writing=True) as connection:
-            before = connection.total_changes
+        with provider.online_store.session(self._config, writing=True) as online:
             for done, view in enumerate(opened.views, start=1):
                 rows = latest.pop(view.name)
                 for start in range(0, len(rows), _ROWS_PER_WRITE):
                     provider.ingest_df(view, rows.iloc[start : start + _ROWS_PER_WRITE])
                 progress("bring features online", done, len(opened.views))
-            return int(connection.total_changes - before)
+        # Only now is everything written: some products take it at the end.
+        return int(online.written)
+
+    def push(self, rows: Mapping[str, pd.DataFrame]) -> int:
+        """Put rows that were just computed online and return how many were taken (one per account and view).
+
+        ``rows`` has, for every view, ``account_id``, its features, ``as_of`` and ``known_at``; the same accounts and
+        dates in each. A stored newer row stays. All views change in one session, as in :meth:`materialize`.
+
+        Raises:
+            MissingStateError: nothing is registered.
+            IntegrityError: the views do not hold the same accounts and dates.
+        """
+        opened = self._opened
+        _require_same_keys(rows)
+        provider = opened.feast.provider
+        with provider.online_store.session(self._config, writing=True) as online:
+            for view in opened.views:
+                provider.ingest_df(view, rows[view.name])
+        return int(online.written)
 
     def online(self, account_ids: Sequence[str]) -> pd.DataFrame:
         """What is online: one row per id, in order, with ``account_id``, ``found``, ``as_of`` and every feature.
@@ -158,7 +179,7 @@ class FeatureStore:
             provider="local",
             registry=SqlRegistryConfig(path=registry.render_as_string(), cache_ttl_seconds=_REGISTRY_SECONDS),
             offline_store=SnapshotOfflineStoreConfig(),
-            online_store=SnapshotOnlineStoreConfig(path=self.home.feast / "online.db"),
+            online_store=_online_config(self.home, self.place),
             entity_key_serialization_version=3,
             repo_path=self.home.root,
         )
@@ -203,6 +224,19 @@ class FeatureStore:
         return rows
 
 
+def _online_config(home: Home, place: OnlinePlace) -> FeastConfigBaseModel:
+    if place.product is Product.REDIS:
+        # Imported where they are wanted: a home with a SQLite file needs neither driver.
+        from features.online_redis import RedisOnlineStoreConfig  # noqa: PLC0415
+
+        return RedisOnlineStoreConfig(address=place.address)
+    if place.product is Product.POSTGRESQL:
+        from features.online_postgresql import PostgresqlOnlineStoreConfig  # noqa: PLC0415
+
+        return PostgresqlOnlineStoreConfig(address=place.address)
+    return SnapshotOnlineStoreConfig(path=home.feast / "online.db")
+
+
 def _read_online(opened: _Opened, ids: Sequence[str]) -> pd.DataFrame:
     if not ids:
         return no_rows()
@@ -224,15 +258,19 @@ def _require_columns(rows: pd.DataFrame) -> None:
 
 
 def _require_same_rows(latest: dict[str, pd.DataFrame], until: datetime) -> None:
-    keys = {name: rows[[JOIN_KEY, AS_OF]] for name, rows in latest.items()}
-    first = next(iter(keys.values()))
-    if first.empty and all(rows.empty for rows in keys.values()):
+    if all(rows.empty for rows in latest.values()):
         raise MissingStateError(
             "no snapshot lies in the window to bring online",
             expected=f"a snapshot in the {TTL.days} days up to {until.isoformat()}",
             found="none",
             todo="run `pulse build` up to this date",
         )
+    _require_same_keys(latest)
+
+
+def _require_same_keys(views: Mapping[str, pd.DataFrame]) -> None:
+    keys = {name: rows[[JOIN_KEY, AS_OF]] for name, rows in views.items()}
+    first = next(iter(keys.values()))
     different = [name for name, rows in keys.items() if not rows.equals(first)]
     if different:
         raise IntegrityError(

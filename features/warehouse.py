@@ -20,6 +20,8 @@ from features.manifest import Dataset
 from features.settings import Home
 
 THREADS_VARIABLE = "PULSE_THREADS"
+FIRST_AVAILABLE_AT = "first_available_at"
+"""The fact of a stored file that tells from when its earliest row was known."""
 ROW = "_pulse_row"
 """The column that numbers the rows of a file that comes from outside, from 1."""
 _CSV_OPTIONS = "auto_detect = false, quote = '{quote}', escape = '{quote}', nullstr = '', allow_quoted_nulls = true"
@@ -68,6 +70,10 @@ class Engine:
         self._execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS SELECT * FROM "_{name}_rows"')
         self._connection.unregister(f"_{name}_rows")
 
+    def keep(self, name: str, query: str) -> None:
+        """Compute a query's answer, keep it in memory and give it a name; for answers of a few thousand rows."""
+        self._execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {query}')
+
     def name_query(self, name: str, query: str) -> None:
         """Give a query's answer a name; it is computed when read."""
         self._execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {query}')
@@ -113,7 +119,7 @@ class Engine:
         """
         try:
             described = self._connection.execute(f"DESCRIBE {query}").fetchall()
-        except duckdb.BinderException as cause:
+        except (duckdb.BinderException, duckdb.InvalidInputException) as cause:
             raise UsageError(
                 "a query does not fit its tables",
                 expected="columns that exist, of types that go together",

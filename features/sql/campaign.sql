@@ -119,8 +119,10 @@ SELECT
     k.back_par AS post_retention,
     CAST(k.dropped AS DOUBLE) AS post_drop_flag,
     k.back_collab_par AS post_collab_retention,
-    CASE WHEN f.tickets_from <= CAST(c.as_of AS DATE) THEN 100 * CAST(l.active_tickets AS DOUBLE) / NULLIF(c.seats, 0) END
-        AS campaign_support_burden,
+    CASE
+        WHEN f.tickets_from <= CAST(c.as_of AS DATE)
+            THEN 100 * CAST(l.active_tickets AS DOUBLE) / NULLIF(c.seats, 0)
+    END AS campaign_support_burden,
     CASE
         WHEN s.campaigns_known > 0 THEN (m.score + 4 * m.usual_score) / (m.answers + 4) / 1000
     END AS campaign_sentiment

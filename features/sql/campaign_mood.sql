@@ -1,7 +1,7 @@
 -- What mood do an account's survey answers around campaigns show?
 -- Grain in: survey_lives, phase_weeks, mood_levels, cohort. Grain out: one row per cohort row: answers of the account
--- given within 52 weeks in weeks of pre, active or post phase, their sum, and the company's usual score. Scores run from
--- 0 (worst) to 1000.
+-- given within 52 weeks in weeks of pre, active or post phase, their sum, and the company's usual score. Scores run
+-- from 0 (worst) to 1000.
 WITH answers AS (
     SELECT
         s.account_id,

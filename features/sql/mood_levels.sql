@@ -1,6 +1,6 @@
 -- What mood do survey answers around campaigns show over the whole company?
--- Grain in: survey_lives, phase_weeks, as_of_grid. Grain out: one row per snapshot: the mean of all accounts' answers so
--- far that were given in weeks of pre, active or post phase, from 0 (worst) to 1000; null before the first.
+-- Grain in: survey_lives, phase_weeks, as_of_grid. Grain out: one row per snapshot: the mean of all accounts' answers
+-- so far that were given in weeks of pre, active or post phase, from 0 (worst) to 1000; null before the first.
 WITH answers AS (
     SELECT
         s.score_hundredths AS score,

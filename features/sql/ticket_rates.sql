@@ -1,8 +1,8 @@
 -- How many tickets does a seat of a segment open in a week of a phase, by what was known at as_of?
--- The rate of a cell (segment, phase) is all its tickets so far by all its seat-weeks so far, over the whole company, in
--- whole billionths, so that a sum does not depend on its order. Seats, segment and phase of a week are those known when
--- it closed; weeks count from when the first ticket was known, for contracts are on record from before there was a
--- support source.
+-- The rate of a cell (segment, phase) is all its tickets so far by all its seat-weeks so far, over the whole company,
+-- in whole billionths, so that a sum does not depend on its order. Seats, segment and phase of a week are those known
+-- when it closed; weeks count from when the first ticket was known, for contracts are on record from before there was
+-- a support source.
 -- Grain in: account_weeks, phase_weeks, ticket_lives, source_starts. Grain out: one row per cell and snapshot with a
 -- seat-week.
 WITH dates AS (

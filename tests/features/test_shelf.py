@@ -106,8 +106,12 @@ def test_every_table_of_an_account_says_how_it_is_found() -> None:
     assert all(names.index(owner) < names.index(name) for name, (_, owner) in OWNED.items())
 
 
-def test_small_pieces_change_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("few", [0, 50_000])
+def test_neither_small_pieces_nor_the_way_of_sorting_change_anything(
+    home: Home, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
     monkeypatch.setattr(shelf_module, "PIECE", 3)
+    monkeypatch.setattr(shelf_module, "_FEW", few)
     assert read(home, "a2") == expected(home, "a2", END)
 
 

@@ -1,0 +1,163 @@
+"""How do new rows of one account become its online features at once, without waiting for Monday?
+
+The account is computed anew by the same SQL steps over its own rows alone (:mod:`features.shelf`), with the norms of
+the newest weekly build (:mod:`features.company_levels`), and put online at the moment asked for. On a built Monday that
+gives what the build gives. Between two Mondays every week of the account ends at the end of the day asked for: the
+moment ``t`` is seen as the midnight that follows it, with nothing that was not known at ``t``. So what happened today
+counts, and a day that runs counts as far as it is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+
+from features.build import COHORT, STEPS, VIEWS, name_run, step_sql
+from features.catalogue import features_of
+from features.company_levels import NORMS, ONLY_FOR_NORMS, OTHER_ACCOUNTS, first_week_of, name_norms, norms_as_of
+from features.definitions import AS_OF, JOIN_KEY, KNOWN_AT
+from features.errors import UnknownAccount
+from features.events import TABLES
+from features.progress import Progress, silent
+from features.settings import Home
+from features.shelf import Shelf
+from features.sources import onboarding_of
+from features.store import FeatureStore
+from features.vocabulary import Subcategory, require_utc
+from features.warehouse import Engine, empty_table_query, open_engine
+
+_OWN_STEPS = tuple(step for step in STEPS if step not in NORMS and step not in ONLY_FOR_NORMS)
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push did: the moment it stands on, the Monday of the norms, and whether it replaced what was online."""
+
+    account_id: str
+    as_of: datetime
+    norms_as_of: datetime
+    is_newest: bool
+
+    def lines(self) -> list[str]:
+        """The same for people."""
+        told = "online" if self.is_newest else "not put online: what is there is newer"
+        return [f"{self.account_id} as of {self.as_of.isoformat()}: {told} (norms of {self.norms_as_of.date()})"]
+
+    def document(self) -> dict[str, object]:
+        """The same for programs."""
+        return {
+            "account": self.account_id,
+            "as_of": self.as_of.isoformat(),
+            "norms_as_of": self.norms_as_of.isoformat(),
+            "is_newest": self.is_newest,
+        }
+
+
+def push_account(store: FeatureStore, account_id: str, as_of: datetime, *, progress: Progress = silent) -> Pushed:
+    """Compute one account at a moment from all that was known then, and put it online unless that is newer.
+
+    Raises:
+        MissingStateError: nothing is built for this moment.
+        UnknownAccount: no account of this id has a live contract at this moment; what is online stays.
+        IntegrityError: a stored file is not the one that was written.
+    """
+    moment = require_utc(as_of)
+    rows = account_rows(store.home, account_id, moment, progress=progress)
+    if rows[COHORT].num_rows == 0:
+        raise UnknownAccount(
+            "this account has nothing to compute",
+            expected="an account with a live contract at this moment",
+            found="none",
+            todo="check the id and the moment; an account that left keeps its last row",
+        )
+    written = store.push({part: rows[part].to_pandas() for part in Subcategory})
+    return Pushed(account_id, moment, norms_as_of(store.home, moment), is_newest=written > 0)
+
+
+def account_rows(home: Home, account_id: str, as_of: datetime, *, progress: Progress = silent) -> dict[str, pa.Table]:
+    """The row of one account in the cohort and in every view, at a moment; no row where it has no live contract.
+
+    Raises:
+        MissingStateError: nothing is built for this moment.
+        IntegrityError: a stored file is not the one that was written.
+    """
+    norms_as_of(home, as_of)
+    shelf = Shelf(home)
+    shelf.catch_up(progress=progress)
+    rows = shelf.rows_of(account_id, as_of)
+    with open_engine() as engine:
+        for name in TABLES:
+            if name in rows:
+                engine.name_rows(name, rows[name])
+            else:
+                engine.name_query(name, empty_table_query(name))
+        if not {"accounts_history", "contracts_history"} <= set(rows):
+            return {view: pa.table({}) for view in VIEWS}
+        return run_account(engine, home, as_of)
+
+
+def run_account(engine: Engine, home: Home, as_of: datetime) -> dict[str, pa.Table]:
+    """The cohort and every view at a moment, for the accounts whose rows have their names in this engine.
+
+    The rows must be those available at ``as_of``, and no others.
+    """
+    end = day_end(as_of)
+    name_run(engine, (end,), onboarding=onboarding_of(home), first_week=first_week_of(home, end))
+    name_norms(engine, home, end)
+    for step in _OWN_STEPS:
+        sql = weeks_from(step_sql(step), end.weekday())
+        engine.keep(step, _with_others(sql) if step == "account_states" else sql)
+    return {view: engine.fetch(_view_query(view, as_of)) for view in VIEWS}
+
+
+def day_end(moment: datetime) -> datetime:
+    """The midnight (UTC) at a moment, or the one that follows it."""
+    utc = require_utc(moment)
+    midnight = utc.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight if midnight == utc else midnight + timedelta(days=1)
+
+
+def weeks_from(sql: str, weekday: int) -> str:
+    """The text of a step whose weeks begin so many days after Monday; unchanged for 0.
+
+    The steps know weeks in two ways: by the table ``weeks``, and by the Monday of a moment or day.
+    """
+    if weekday == 0:
+        return sql
+    pieces = sql.split("DATE_TRUNC('week', ")
+    return pieces[0] + "".join(_moved(piece, weekday) for piece in pieces[1:])
+
+
+def _moved(piece: str, weekday: int) -> str:
+    # Up to the bracket that closes the call: what stands in it may hold brackets of its own.
+    depth = 1
+    for place, sign in enumerate(piece):
+        depth += {"(": 1, ")": -1}.get(sign, 0)
+        if depth == 0:
+            return (
+                f"(DATE_TRUNC('week', {piece[:place]} - INTERVAL {weekday} DAY) + INTERVAL {weekday} DAY)"
+                f"{piece[place + 1 :]}"
+            )
+    return piece
+
+
+def _with_others(sql: str) -> str:
+    # An event of the market may name another account: then its segment counts.
+    return (
+        f"SELECT * FROM ({sql}) UNION ALL SELECT * FROM {OTHER_ACCOUNTS} "
+        "WHERE account_id IN (SELECT account_id FROM market_events) "
+        "AND account_id NOT IN (SELECT account_id FROM accounts_history)"
+    )
+
+
+def _view_query(view: str, as_of: datetime) -> str:
+    moment = f"TIMESTAMPTZ '{as_of.isoformat()}'"
+    if view == COHORT:
+        return f"SELECT * REPLACE ({moment} AS {AS_OF}, {moment} AS {KNOWN_AT}) FROM {COHORT} ORDER BY {JOIN_KEY}"
+    values = ", ".join(
+        f'CAST("{feature.name}" AS {"VARCHAR" if feature.is_text else "DOUBLE"}) AS "{feature.name}"'
+        for feature in features_of(Subcategory(view))
+    )
+    return f'SELECT {JOIN_KEY}, {values}, {moment} AS {AS_OF}, {moment} AS {KNOWN_AT} FROM "{view}" ORDER BY {JOIN_KEY}'
