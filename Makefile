@@ -10,7 +10,7 @@ WORKERS ?= 2
 HOME_DIR ?= .pulse
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-full check bench lock clean
+.PHONY: demo test test-full check bench reference lock clean
 
 demo: $(READY)
 	$(BIN)/pulse demo --home $(HOME_DIR) --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve,--serve)
@@ -30,6 +30,9 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/pytest -m bench -s -p no:randomly tests/benchmarks
+
+reference: $(READY)
+	$(BIN)/python -m features.reference docs tests/features
 
 $(READY): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
