@@ -64,6 +64,10 @@ class GateRefused(PulseError):
     """A model was judged and may not go live."""
 
 
+class LeakFound(GateRefused):
+    """Columns know the outcome before it happened: nothing may be trained on them."""
+
+
 class NoUsableSignal(PulseError):
     """The data cannot support a model: too few outcomes, or no skill beyond timing."""
 
@@ -85,6 +89,7 @@ _EXIT_CODES: dict[type[PulseError], int] = {
     MissingStateError: 5,
     UnknownAccount: 6,
     IntegrityError: 7,
+    LeakFound: 11,
     GateRefused: 8,
     NoUsableSignal: 9,
     ServiceUnavailable: 10,

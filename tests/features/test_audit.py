@@ -58,7 +58,7 @@ LEAKS = [
     ("ticket_lives", "GREATEST(valid_from, available_at)", "valid_from", "sentiment"),
     ("invoice_lives", "GREATEST(valid_from, available_at)", "valid_from", "financial"),
     ("milestone_lives", "GREATEST(valid_from, available_at)", "valid_from", "output_quality"),
-    ("market_lives", "CAST(available_at - INTERVAL", "CAST(event_at - INTERVAL", "market"),
+    ("review_lives", "CAST(available_at - INTERVAL", "CAST(event_at - INTERVAL", "output_quality"),
 ]
 
 

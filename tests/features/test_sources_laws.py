@@ -137,7 +137,7 @@ def test_a_refused_row_can_be_replayed_from_its_cells(rows: list[Row]) -> None:
             assert refused["cells"] == dict(
                 zip(names, (cell or None for cell in rows[refused["row"] - 1]), strict=True)
             )
-            assert set(refused) == {"table", "file", "row", "column", "rule", "reason", "cells"}
+            assert set(refused) == {"table", "file", "row", "column", "rule", "reason", "entry", "cells"}
             json.dumps(refused)
 
 

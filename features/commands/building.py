@@ -1,0 +1,73 @@
+"""How are feature snapshots built, and rebuilt when rows came late?"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from features.console import Answer, command
+from features.errors import UsageError
+from features.progress import Progress
+from features.settings import Home
+from features.vocabulary import parse_moment
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give a program the commands."""
+    command(app)(build)
+
+
+def build(
+    place: Home,
+    progress: Progress,
+    *,
+    first: Annotated[str | None, typer.Option("--from", help="First date, YYYY-MM-DD.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last date, YYYY-MM-DD.")] = None,
+    look_back: Annotated[
+        int | None, typer.Option(min=1, help="Instead of --from: so many days before --to, to take late rows in.")
+    ] = None,
+    late: Annotated[bool, typer.Option("--late", help="Also every stored snapshot that late rows change.")] = False,
+) -> Answer:
+    """Build weekly feature snapshots (Mondays 00:00 UTC) and put the newest online."""
+    from features.build import late_as_ofs
+    from features.publish import publish_late, publish_snapshots
+
+    lines: list[str] = []
+    document: dict[str, object] = {}
+    if (asked := _range(first, last, look_back, late=late)) is not None:
+        published = publish_snapshots(place, *asked, progress=progress)
+        lines, document = published.lines(), published.document()
+    if late:
+        rebuilt = publish_late(place, progress=progress)
+        lines += (
+            [f"late rows: {line}" for line in rebuilt.lines()] if rebuilt else ["no snapshot is changed by late rows"]
+        )
+        return Answer(lines, {**document, "late": rebuilt.document() if rebuilt else None})
+    waiting = late_as_ofs(place)
+    if waiting:
+        span = f"{waiting[0].date()} to {waiting[-1].date()}"
+        lines.append(f"rows that came late change {len(waiting)} other snapshots, {span}: run `pulse build --late`")
+    return Answer(lines, {**document, "changed_by_late_rows": [as_of.date().isoformat() for as_of in waiting]})
+
+
+def _range(
+    first: str | None, last: str | None, look_back: int | None, *, late: bool
+) -> tuple[datetime, datetime] | None:
+    if first is None and last is None and look_back is None and late:
+        return None
+    if last is None or (first is None) == (look_back is None):
+        raise UsageError(
+            "these dates name no range",
+            expected="--to with either --from or --look-back, or --late alone",
+            found=", ".join(
+                name
+                for name, value in (("--from", first), ("--to", last), ("--look-back", look_back))
+                if value is not None
+            )
+            or "none of them",
+            todo="add the missing one",
+        )
+    until = parse_moment(last)
+    return (until - timedelta(days=look_back) if look_back is not None else parse_moment(str(first))), until
