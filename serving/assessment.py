@@ -148,7 +148,7 @@ def assess(features: pd.DataFrame, bundle: Bundle) -> list[Assessment]:
     scores = bundle.score(features)
     _require_whole(features, scores)
     points, expected = bundle.feature_points(features), bundle.expected(features)
-    rows = zip(_records(features), _records(scores), _records(points), _records(expected), strict=True)
+    rows = zip(records(features), records(scores), records(points), records(expected), strict=True)
     return [_assessment(*row) for row in rows]
 
 
@@ -185,7 +185,8 @@ def _word(value: Any) -> str | None:
     return None if value is None or value != value else str(value)  # noqa: PLR0124  NaN is the only value unlike itself
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame by column name."""
     # Six times faster than to_dict("records") for one row of a hundred columns, the shape of a single question.
     names = [str(name) for name in frame.columns]
     return [dict(zip(names, row, strict=True)) for row in frame.to_numpy(dtype=object).tolist()]

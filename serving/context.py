@@ -11,10 +11,15 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from features.errors import ServiceUnavailable
+from serving.access.door import CALLER, Caller, Door
+from serving.change import Change, Kept, change
 from serving.clock import Clock, judging_clock, real_clock
+from serving.entries import Entry
+from serving.kept_models import BundleOpener, KeptModels, proven_bundle
 from serving.ledger import Channel, Ledger
 from serving.live import LiveModel, Opener
 from serving.metrics import ServiceMetrics
+from serving.registered import RegisteredModels
 from serving.request_log import Tell
 from serving.scorer import ScoredAccount, Scorer
 from serving.settings import ServiceSettings
@@ -26,7 +31,10 @@ class ServiceContext:
 
     settings: ServiceSettings
     live: LiveModel
+    models: KeptModels
+    registered: RegisteredModels
     ledger: Ledger
+    door: Door
     metrics: ServiceMetrics
     tell: Tell
     clock: Clock
@@ -34,15 +42,27 @@ class ServiceContext:
 
     @classmethod
     def of(
-        cls, settings: ServiceSettings, *, tell: Tell, clock: Clock = real_clock, opener: Opener | None = None
+        cls,
+        settings: ServiceSettings,
+        *,
+        tell: Tell,
+        clock: Clock = real_clock,
+        opener: Opener | None = None,
+        bundles: BundleOpener = proven_bundle,
     ) -> ServiceContext:
-        """The context of a process; touches no disk. ``opener`` makes a version live, by default after its proof."""
+        """The context of a process; touches no disk.
+
+        ``opener`` makes a version live, by default after its proof; so does ``bundles`` with a version of before.
+        """
         live, metrics = LiveModel(settings.home, opener=opener, tell=tell), ServiceMetrics()
         metrics.watch_readiness(lambda: live.ready)
         return cls(
             settings=settings,
             live=live,
+            models=KeptModels(settings.home, live, opener=bundles),
+            registered=RegisteredModels(settings.home),
             ledger=Ledger(settings.home),
+            door=Door(settings.home, exposed=settings.exposed, clock=clock, tell=tell),
             metrics=metrics,
             tell=tell,
             clock=clock,
@@ -70,13 +90,26 @@ class ServiceContext:
             return False
         return True
 
+    def change_between(self, before: Entry, after: Entry, *, patient: bool = True) -> Change:
+        """Why health moved between two kept scores; who is not patient is told from models that are loaded already."""
+        find = self.models.of if patient else self.models.at_hand
+        told = [Kept(entry, self.ledger.features(entry), find(entry.score.model_version)) for entry in (before, after)]
+        return change(*told)
+
     def close(self) -> None:
         """End what runs and give files back."""
         self.live.close()
         self.ledger.close()
+        self.door.close()
 
 
 def context_of(request: Request) -> ServiceContext:
     """The context of the service that got this request (a FastAPI dependency)."""
     context: ServiceContext = request.app.state.context
     return context
+
+
+def caller_of(request: Request) -> Caller | None:
+    """Whose key the request came with; None where no key was needed (a FastAPI dependency)."""
+    caller: Caller | None = request.scope.get(CALLER)
+    return caller

@@ -82,13 +82,20 @@ class Exchange:
             self.bytes_out += len(message.get("body", b""))
             await self._send(message)
 
-    async def refuse(self, problem: Problem, *, keeping: dict[str, str] | None = None) -> None:
-        """Answer with a problem and nothing else; too late when an answer has begun."""
+    async def refuse(
+        self, problem: Problem, *, keeping: dict[str, str] | None = None, page: bytes | None = None
+    ) -> None:
+        """Answer with a problem and nothing else; too late when an answer has begun.
+
+        ``page`` is HTML that says it to a person instead.
+        """
         if self.begun:
             self._closed = True
             return
-        body = problem.body(self.request_id)
+        body = problem.body(self.request_id) if page is None else page
         headers = {"content-length": str(len(body)), **problem.headers(), **(keeping or {})}
+        if page is not None:
+            headers["content-type"] = "text/html; charset=utf-8"
         await self._begin({"type": "http.response.start", "status": problem.status, "headers": []}, headers)
         self.bytes_out = len(body)
         await self._send({"type": "http.response.body", "body": body})

@@ -1,8 +1,9 @@
 """Which requests reach the service?
 
-One pure ASGI middleware over every route, ours and BentoML's: known host names, a cap on bodies counted as they arrive,
-JSON only, a limit of requests at once and of time. What it refuses, and what goes wrong behind it, is answered as a
-problem; each request leaves one line of log and one count. It believes ``scope["path"]``, never a forwarded header.
+One pure ASGI middleware over every route, ours and BentoML's: known host names, keys and their scopes where they are
+needed, a cap on bodies counted as they arrive, JSON only, a limit of requests at once and of time. What it refuses, and
+what goes wrong behind it, is answered as a problem; each request leaves one line of log and one count. It believes
+``scope["path"]``, never a forwarded header.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from uuid import uuid4
 
 from starlette.datastructures import Headers
 
+from serving.access.door import CALLER, Door, Passage
 from serving.exchange import FIXED_PATHS, REQUEST_ID, App, Exchange, Message, Receive, Scope, Send
 from serving.metrics import METHODS, ServiceMetrics
 from serving.problems import Problem
@@ -33,8 +35,9 @@ _HOST_FORM = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9.-]+)
 class Guard:
     """The middleware. ``tell`` receives one event per request."""
 
-    def __init__(self, app: App, *, settings: ServiceSettings, metrics: ServiceMetrics, tell: Tell) -> None:
+    def __init__(self, app: App, *, settings: ServiceSettings, metrics: ServiceMetrics, tell: Tell, door: Door) -> None:
         self._app = app
+        self._door = door
         self._settings = settings
         self._metrics = metrics
         self._tell = tell
@@ -59,15 +62,21 @@ class Guard:
         began, headers = time.perf_counter(), Headers(scope=scope)
         exchange = Exchange(scope, send, _request_id(headers))
         scope[REQUEST_ID] = exchange.request_id
+        passage: Passage | None = None
         try:
             problem = self._objection(headers)
+            if problem is None:
+                passage = await self._door.passage(scope, headers)
+                scope[CALLER], problem = passage.caller, passage.problem
             body = problem or await self._body(headers, receive, exchange)
             if isinstance(body, Problem):
-                await exchange.refuse(body)
+                await exchange.refuse(body, page=passage.page if passage else None)
             elif body is not None:
                 await self._work(exchange, _replayed(body, receive))
         finally:
             self._note(exchange, time.perf_counter() - began)
+            if passage is not None:
+                self._door.note(passage, status=exchange.status, request_id=exchange.request_id)
 
     def _objection(self, headers: Headers) -> Problem | None:
         names = headers.getlist("host")
@@ -139,6 +148,7 @@ class Guard:
                 "bytes_in": exchange.bytes_in,
                 "bytes_out": exchange.bytes_out,
                 "ms": round(seconds * 1000, 1),
+                **({"key": caller.prefix} if (caller := exchange.scope.get(CALLER)) else {}),
             },
         )
 

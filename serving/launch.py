@@ -15,7 +15,7 @@ from pathlib import Path
 
 from features.errors import ConfigError
 from features.settings import HOME_VARIABLE, Home
-from serving.settings import AS_OF_VARIABLE
+from serving.settings import AS_OF_VARIABLE, EXPOSED_VARIABLE, HOSTS_VARIABLE, LOOPBACK_NAMES
 
 
 def _say_nothing(url: str) -> None:
@@ -36,12 +36,13 @@ def serve(
     judged at instead of now. Writes nothing outside the home.
 
     Raises:
-        ConfigError: the host is not a loopback address.
+        ConfigError: other machines could reach the host, and no key was made yet; or no name for it is known.
         ServiceUnavailable: the port is taken.
     """
-    address = loopback_address(host)
+    address = address_to_bind(host, home)
+    names = _names_for(address, os.environ.get(HOSTS_VARIABLE))
     home.prepare()
-    set_environment(os.environ, home, as_of)
+    set_environment(os.environ, home, as_of, names=names)
     Path(os.environ["TMPDIR"]).mkdir(mode=0o700, exist_ok=True)
     tempfile.tempdir = None  # forget the folder that was found before
     from serving.service import run  # noqa: PLC0415  reads the environment when it is imported
@@ -49,32 +50,61 @@ def serve(
     run(address, port, announce=announce)
 
 
-def loopback_address(host: str) -> str:
-    """The address to bind for a host.
+def address_to_bind(host: str, home: Home) -> str:
+    """The address to bind for a host: loopback always, any other one only where keys say who is there.
 
     Raises:
-        ConfigError: others could reach it. Nobody is asked who he is yet, so only this machine may.
+        ConfigError: it is no address, or others could reach it and there is no key that is not revoked.
     """
     try:
         address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
     except ValueError:
         address = None
-    if address is None or not address.is_loopback:
+    if address is None or not (address.is_loopback or _has_key(home)):
         raise ConfigError(
             "the service may not be reached from other machines",
-            expected="a loopback address: 127.0.0.1, ::1 or localhost",
+            expected="a loopback address (127.0.0.1, ::1 or localhost), or an address of this machine and a key",
             found=repr(host),
-            todo="leave --host out; a machine that shall be reached needs a proxy in front that asks who is there",
+            todo="leave --host out, or run `pulse keys create` first and put a proxy that speaks TLS in front",
         )
     return str(address)
 
 
-def set_environment(environment: MutableMapping[str, str], home: Home, as_of: datetime | None) -> None:
-    """Tell the service, and the libraries it stands on, where they may write; nothing is reported to anybody."""
+def _has_key(home: Home) -> bool:
+    from serving.access.store import KeyStore  # noqa: PLC0415  needed only where others can reach the service
+
+    return KeyStore(home).usable()
+
+
+def _names_for(address: str, named: str | None) -> str | None:
+    """By which names requests may call a service at this address; None = this machine's names, and nobody from afar."""
+    bound = ipaddress.ip_address(address)
+    if bound.is_loopback:
+        return None
+    if named is None and bound.is_unspecified:
+        raise ConfigError(
+            "by which names may requests call the service?",
+            expected=f"{HOSTS_VARIABLE}: the host names it is reached by, with commas between",
+            found="an address that stands for every one of this machine",
+            todo=f"set {HOSTS_VARIABLE}, or give the one address to bind",
+        )
+    return named if named is not None else ",".join((*LOOPBACK_NAMES, address))
+
+
+def set_environment(
+    environment: MutableMapping[str, str], home: Home, as_of: datetime | None, *, names: str | None = None
+) -> None:
+    """Tell the service, and the libraries it stands on, where they may write; nothing is reported to anybody.
+
+    ``names``: what requests may call it by where other machines can reach it; None where they cannot.
+    """
     environment[HOME_VARIABLE] = str(home.root)
     environment.pop(AS_OF_VARIABLE, None)
     if as_of is not None:
         environment[AS_OF_VARIABLE] = as_of.isoformat()
+    environment.pop(EXPOSED_VARIABLE, None)
+    if names is not None:
+        environment.update({EXPOSED_VARIABLE: "yes", HOSTS_VARIABLE: names})
     environment["BENTOML_HOME"] = str(home.root / "bentoml")
     environment["BENTOML_DO_NOT_TRACK"] = "True"
     # BentoML's client of itself and Feast's metrics, neither of which is used, make folders among temporary files.

@@ -146,6 +146,12 @@ class Ledger:
         found = self._read(query.order_by(SCORES.c.as_of.desc(), SCORES.c.id.desc()).limit(1))
         return found[0] if found else None
 
+    def entry_until(self, account_id: str, moment: datetime) -> Entry | None:
+        """The newest entry of an account at or before a moment, told last; None when nothing was scored by then."""
+        query = sa.select(SCORES).where(SCORES.c.account_id == account_id, SCORES.c.as_of <= moment_text(moment))
+        found = self._read(query.order_by(SCORES.c.as_of.desc(), SCORES.c.id.desc()).limit(1))
+        return found[0] if found else None
+
     def explanation(self, entry_id: int) -> Explanation:
         """The explanation that was told with an entry; ``KeyError`` when there is no such entry."""
         return self.explanations([entry_id])[entry_id]

@@ -60,6 +60,7 @@ def scorer_of(home: Home) -> Opener:
         bundle = load_bundle(champion.folder)
         if bundle.version != champion.version:
             raise _another(champion, bundle.version)
+        bundle.warm()  # seconds in the first model of a process: before it is ready, not in somebody's request
         return Scorer(bundle, stores[0], home)
 
     return open_version
@@ -180,7 +181,7 @@ class LiveModel:
                 self._tell("model refused", {"version": refusal.version, "reason": refusal.reason})
             return False
         self._refused.pop(candidate.version, None)
-        self._tell("model live", {"version": candidate.version})
+        self._tell("model live", {"version": candidate.version, "group_values": self._scorer.bundle.group_values})
         return True
 
 

@@ -26,9 +26,12 @@ _REQUEST = "urn:campaign-pulse:request:"
 
 _SLUGS: dict[int, str] = {
     400: "bad-request",
+    401: "no-key",
+    403: "not-allowed",
     404: "not-found",
     405: "method-not-allowed",
     408: "body-too-slow",
+    409: "conflict",
     413: "body-too-large",
     415: "not-json",
     422: "invalid-input",
@@ -39,9 +42,12 @@ _SLUGS: dict[int, str] = {
 }
 _DETAILS: dict[int, str] = {
     400: "The request cannot be understood.",
+    401: "This call needs a key: send it as `Authorization: Bearer KEY`. `pulse keys create` makes one.",
+    403: "The key does not open this address.",
     404: "There is nothing under this address.",
     405: "This address does not take that method; the Allow header lists what it takes.",
     408: "The body did not arrive in time.",
+    409: "This cannot be done as things stand.",
     413: "The body is larger than this service takes.",
     415: "A body must be JSON, sent as application/json.",
     422: "The input does not fit the description of this operation; errors lists each place and rule.",
@@ -72,16 +78,18 @@ class FieldError:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One refusal. ``errors`` is there for invalid input only."""
+    """One refusal. ``errors`` is there for invalid input only; ``challenge`` says which key would do (RFC 6750)."""
 
     status: int
     detail: str
     errors: tuple[FieldError, ...] = ()
+    challenge: str | None = None
 
     @classmethod
-    def of(cls, status: int, detail: str | None = None) -> Problem:
+    def of(cls, status: int, detail: str | None = None, *, errors: tuple[FieldError, ...] = ()) -> Problem:
         """The problem of a status, in its standard words unless others are given."""
-        return cls(status=status, detail=detail or _DETAILS.get(status) or HTTPStatus(status).description or "Refused.")
+        words = detail or _DETAILS.get(status) or HTTPStatus(status).description or "Refused."
+        return cls(status=status, detail=words, errors=errors)
 
     @classmethod
     def of_error(cls, error: PulseError) -> Problem:
@@ -116,7 +124,16 @@ class Problem:
     def headers(self) -> dict[str, str]:
         """Headers that belong to it."""
         wait = RETRY_AFTER_SECONDS.get(self.status)
-        return {"content-type": MEDIA_TYPE} | ({"retry-after": str(wait)} if wait else {})
+        more = {"retry-after": str(wait)} if wait else {}
+        return {"content-type": MEDIA_TYPE} | more | ({"www-authenticate": self.challenge} if self.challenge else {})
+
+
+class Refused(Exception):
+    """A route's own refusal, where no failure of ours has happened."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
 
 
 def field_errors(found: Iterable[Mapping[str, Any]], declared: frozenset[str]) -> tuple[FieldError, ...]:
@@ -128,6 +145,8 @@ def _field_error(found: Mapping[str, Any], declared: frozenset[str]) -> FieldErr
     rule = str(found["type"])
     if rule == "json_invalid":
         return FieldError("body", rule, "This is not JSON.")
+    if rule == "union_tag_invalid":  # its own words would echo what was sent
+        return FieldError(_place(found["loc"], declared), rule, f"Input should be {found['ctx']['expected_tags']}")
     return FieldError(_place(found["loc"], declared), rule, str(found["msg"]))
 
 

@@ -239,6 +239,10 @@ class ChampionOut(Body):
     version: str
     features: int = Field(description="number of features it reads")
     feature_list_hash: str = Field(description="SHA-256 of their names in order")
+    group_values: str = Field(
+        description="how points per subcategory are found: lookup tables, or pred_contrib (slower) and why",
+        examples=["lookup tables"],
+    )
 
 
 class RefusalOut(Body):

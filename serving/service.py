@@ -13,6 +13,7 @@ import socket
 import warnings
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -69,8 +70,11 @@ PulseService: Any = bento_service(
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
 )(Pulse)
-PulseService.mount_asgi_app(create_app(_CONTEXT, pages=page_routes(_CONTEXT.ledger)), path="/")
-PulseService.add_asgi_middleware(Guard, settings=_CONTEXT.settings, metrics=_CONTEXT.metrics, tell=_CONTEXT.tell)
+_PAGES = page_routes(_CONTEXT.ledger, partial(_CONTEXT.change_between, patient=False))
+PulseService.mount_asgi_app(create_app(_CONTEXT, pages=_PAGES), path="/")
+PulseService.add_asgi_middleware(
+    Guard, settings=_CONTEXT.settings, metrics=_CONTEXT.metrics, tell=_CONTEXT.tell, door=_CONTEXT.door
+)
 
 
 def run(address: str, port: int, *, announce: Callable[[str], None]) -> None:

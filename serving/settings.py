@@ -1,7 +1,7 @@
 """Which limits does the service keep, and which moment does it judge by?
 
-Places come from the environment (``PULSE_HOME``, ``PULSE_AS_OF``, ``PULSE_HOSTS``); limits stand here with their
-reason.
+Places come from the environment (``PULSE_HOME``, ``PULSE_AS_OF``, ``PULSE_HOSTS``, ``PULSE_EXPOSED``); limits stand
+here with their reason.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from features.vocabulary import parse_moment, require_utc
 
 AS_OF_VARIABLE = "PULSE_AS_OF"
 HOSTS_VARIABLE = "PULSE_HOSTS"
+EXPOSED_VARIABLE = "PULSE_EXPOSED"
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
 STALE_AFTER = timedelta(days=8)
@@ -36,6 +37,9 @@ class ServiceSettings(BaseModel):
         default=LOOPBACK_NAMES,
         min_length=1,
         description="names a request may call us by; refuses pages of other sites that point their name at us",
+    )
+    exposed: bool = Field(
+        default=False, description="other machines can reach the service: nothing but the probes is open without a key"
     )
     body_limit_bytes: int = Field(
         default=1 << 20, ge=1024, description="largest request body; 10,000 ids of 100 characters just fit"
@@ -70,5 +74,6 @@ class ServiceSettings(BaseModel):
         return cls(
             home=Home.from_environment(source),
             as_of=parse_moment(as_of) if as_of else None,
+            exposed=bool(source.get(EXPOSED_VARIABLE)),
             hosts=tuple(name.strip() for name in hosts.split(",") if name.strip()) if hosts else LOOPBACK_NAMES,
         )

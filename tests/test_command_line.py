@@ -161,4 +161,4 @@ def test_a_process_of_its_own_tells_the_same_by_its_exit_code(tmp_path: Path) ->
 
 def test_every_failure_has_a_code_of_its_own_kind_that_no_shell_uses() -> None:
     codes = set(_EXIT_CODES.values())
-    assert codes == set(range(2, 11))
+    assert codes == set(range(2, 12))

@@ -21,7 +21,9 @@ from features.settings import Home
 PATIENCE = timedelta(seconds=60)
 """Loading takes some seconds and the proof of a bundle a few more; what takes longer hangs."""
 
-_FAILURES = {kind.__name__: kind for kind in PulseError.__subclasses__()}
+_FAILURES = {
+    name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, PulseError)
+}
 
 
 def promote(home: Home, version: str, *, who: str, why: str, at: datetime) -> dict[str, Any]:
@@ -85,7 +87,7 @@ def _asked(order: dict[str, Any]) -> dict[str, Any]:
     except (subprocess.CalledProcessError, ValueError, IndexError) as cause:
         raise _silent("a process that ended without an answer") from cause
     if (failure := answer.pop("failure", None)) is not None:
-        kind = _FAILURES.get(failure.pop("error"), errors.PulseError)
+        kind = _FAILURES[failure.pop("error")]
         raise kind(failure.pop("title"), **failure)
     return answer
 

@@ -65,7 +65,7 @@ def explanation(account_id: AccountPath, context: Context) -> ExplanationRespons
     answers = scorer.score_accounts([account_id], judged_at)
     answer = answers[0]
     if answer.status is Status.NOT_FOUND:
-        raise _unknown()
+        raise unknown_account()
     recorded = context.record(scorer, answers)
     mark = scorer.watermarks.at(answer.as_of) if answer.as_of else None
     return ExplanationResponse(
@@ -86,11 +86,12 @@ def history(
     """What was told about one account, oldest first."""
     entries = context.ledger.history(account_id, limit=limit)
     if not entries:
-        raise _unknown()
+        raise unknown_account()
     return HistoryResponse(account_id=account_id, scores=[told_out(entry) for entry in entries])
 
 
-def _unknown() -> UnknownAccount:
+def unknown_account() -> UnknownAccount:
+    """What is said of an id that nothing was ever told about."""
     return UnknownAccount(
         "no account has this id",
         expected="the id of an account that was scored",

@@ -15,20 +15,23 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
 from features.errors import PulseError
-from serving import schemas
-from serving.api import accounts, models, scores
+from serving import change_bodies, model_bodies, schemas, whatif_bodies
+from serving.api import accounts, changes, models, scores, whatif
 from serving.api.describe import describe
 from serving.context import ServiceContext
 from serving.exchange import REQUEST_ID
 from serving.metrics import MEDIA_TYPE
-from serving.problems import Problem, field_errors
+from serving.problems import Problem, Refused, field_errors
 
 API_VERSION = "1.0.0"
-_PLACES = frozenset({"body", "query", "path", "account_id", "limit", "cursor", "segment", "phase", "band"})
+_PLACES = frozenset(
+    {"body", "query", "path", "account_id", "limit", "cursor", "segment", "phase", "band", "from", "to", "amount"}
+)
 _DECLARED = _PLACES.union(
     *(
         model.model_fields
-        for model in vars(schemas).values()
+        for bodies in (schemas, change_bodies, whatif_bodies, model_bodies)
+        for model in vars(bodies).values()
         if isinstance(model, type) and issubclass(model, BaseModel)
     )
 )
@@ -46,13 +49,14 @@ def create_app(context: ServiceContext, *, pages: Sequence[BaseRoute] = ()) -> F
         redirect_slashes=False,
     )
     app.state.context = context
-    for router in (scores.router, accounts.router, models.router):
-        app.include_router(router)
+    for part in (scores, accounts, changes, whatif, models):
+        app.include_router(part.router)
     app.add_api_route("/metrics", _metrics, methods=["GET"], include_in_schema=False)
     app.router.routes.extend(pages)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(PulseError, _failed)
+    app.add_exception_handler(Refused, _turned_down)
     describe(app)
     return app
 
@@ -80,6 +84,10 @@ async def _failed(request: Request, error: Exception) -> Response:
         context: ServiceContext = request.app.state.context
         context.tell("failure", error.facts())
     return _response(request, problem)
+
+
+async def _turned_down(request: Request, error: Exception) -> Response:
+    return _response(request, error.problem if isinstance(error, Refused) else Problem.of(500))
 
 
 def _response(request: Request, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:

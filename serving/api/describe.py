@@ -11,12 +11,21 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from serving.access.rules import Rule, rule_of
 from serving.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, Problem
 from serving.schemas import ProblemOut
 
-GUARD_STATUSES = (400, 408, 413, 415, 429, 500, 503, 504)
+GUARD_STATUSES = (400, 401, 403, 408, 413, 415, 429, 500, 503, 504)
 """What any operation may answer, whatever was asked."""
 
+_SCHEME = "key"
+_KEY = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "pulse_...",
+    "description": "A key made with `pulse keys create`; x-scopes says which scopes an operation needs, all of them. "
+    "While no key was ever made, the machine that runs the service needs none, but for what changes the live model.",
+}
 _REFERENCES = "#/components/schemas/{model}"
 _REQUEST_ID_HEADER = {
     "description": "the request's id: the one that was sent, or a new one",
@@ -36,14 +45,23 @@ def describe(app: FastAPI) -> None:
         if app.openapi_schema is None:
             described = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
             _add_problem(described)
-            for operations in described["paths"].values():
-                for operation in operations.values():
+            described["components"]["securitySchemes"] = {_SCHEME: _KEY}
+            for path, operations in described["paths"].items():
+                for method, operation in operations.items():
+                    _add_access(operation, rule_of(method.upper(), path))
                     for response in operation["responses"].values():
                         response.setdefault("headers", {})["X-Request-ID"] = _REQUEST_ID_HEADER
             app.openapi_schema = described
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def _add_access(operation: dict[str, Any], rule: Rule) -> None:
+    scopes = sorted(rule.scopes)
+    # An empty requirement beside the other says that the operation can be open: to its own machine, without any key.
+    operation["security"] = [{_SCHEME: scopes}] if rule.always else [{_SCHEME: scopes}, {}]
+    operation["x-scopes"] = scopes
 
 
 def _add_problem(described: dict[str, Any]) -> None:
@@ -57,6 +75,8 @@ def _response(status: int) -> dict[str, Any]:
         "description": f"{HTTPStatus(status).phrase}. {Problem.of(status).detail}",
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
+    if status == HTTPStatus.UNAUTHORIZED:
+        response["headers"] = {"WWW-Authenticate": {"description": "the kind of key", "schema": {"type": "string"}}}
     if status in RETRY_AFTER_SECONDS:
         response["headers"] = {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer"}}}
     return response

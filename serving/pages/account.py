@@ -2,18 +2,22 @@
 
 Grain in: the ledger's entries of one account and the explanation of the newest. Grain out: one :class:`AccountPage`.
 The points shown add up to the health shown, and the changes to its change: each is rounded by itself to a tenth, and
-what the rounding leaves over stands in a line of its own.
+what the rounding leaves over stands in a line of its own. Why the score moved is not worked out here: a teller of
+changes, which may ask models, is handed in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from features.vocabulary import WEEK
 from serving.assessment import Score
-from serving.explain import Explanation, SubcategoryPart
+from serving.change import Change as WholeChange
+from serving.change import ChangePart
+from serving.change_words import BASES, title_of, words_of
+from serving.explain import LEAST_POINTS, Explanation, SubcategoryPart
 from serving.ledger import Entry, Ledger
 from serving.pages.charts import Bar, Trend, diverging, trend
 from serving.pages.words import tenths
@@ -36,9 +40,26 @@ class SumLine:
     part: SubcategoryPart | None = None
 
 
+ChangeTeller = Callable[[Entry, Entry], WholeChange]
+"""Tells why health moved from an entry to a later one; must not keep a reader waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One part of a change: its title, its points, and what it means."""
+
+    title: str
+    points: float
+    words: str
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What moved since the score before. ``most`` is the subcategory that moved most, None when none moved."""
+    """What moved since the score before. ``most`` is the subcategory that moved most, None when none moved.
+
+    ``parts`` are those that can be seen at a tenth of a point, strongest first; ``basis`` says what they were found
+    from. Both are empty where nobody can tell.
+    """
 
     since: datetime
     a_week: bool
@@ -46,6 +67,8 @@ class Change:
     by: float
     most: SumLine | None
     new_model: bool
+    parts: Sequence[Moved] = ()
+    basis: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +86,10 @@ class AccountPage:
     trend: Trend | None
 
 
-def account_page(ledger: Ledger, account_id: str) -> AccountPage | None:
+def account_page(ledger: Ledger, account_id: str, tell: ChangeTeller | None = None) -> AccountPage | None:
     """The page of an account at its newest score; None when it was never scored.
+
+    ``tell`` says why the score moved since the one before; without it the page shows that it did.
 
     Raises:
         ServiceUnavailable: the ledger does not answer.
@@ -82,7 +107,7 @@ def account_page(ledger: Ledger, account_id: str) -> AccountPage | None:
         lines=lines,
         lowered=sum(line.points for line in lines if line.points < 0),
         raised=sum(line.points for line in lines if line.points > 0),
-        change=_change(entry, before, lines) if before else None,
+        change=_change(entry, before, lines, tell) if before else None,
         told=told,
         trend=trend(told) if len(told) > 1 else None,
     )
@@ -116,8 +141,9 @@ def _left_over(terms: Sequence[float], total: float) -> float:
     return round(total - sum(_rounded(terms)), 1) + 0.0
 
 
-def _change(entry: Entry, before: Entry, lines: Sequence[SumLine]) -> Change:
+def _change(entry: Entry, before: Entry, lines: Sequence[SumLine], tell: ChangeTeller | None) -> Change:
     moved = [line for line in lines if line.part and line.change]
+    whole = tell(before, entry) if tell else None
     return Change(
         since=before.as_of,
         a_week=entry.as_of - before.as_of == WEEK,
@@ -125,4 +151,15 @@ def _change(entry: Entry, before: Entry, lines: Sequence[SumLine]) -> Change:
         by=entry.score.health - before.score.health,
         most=max(moved, key=lambda line: abs(line.change or 0.0), default=None),
         new_model=before.score.model_version != entry.score.model_version,
+        parts=_moved(whole) if whole else (),
+        basis=BASES[whole.basis] if whole else "",
     )
+
+
+def _moved(whole: WholeChange) -> tuple[Moved, ...]:
+    seen = [part for part in whole.parts if abs(part.points) >= LEAST_POINTS]
+
+    def strength(part: ChangePart) -> tuple[float, str]:
+        return -abs(part.points), title_of(part)
+
+    return tuple(Moved(title_of(part), part.points, words_of(part, whole)) for part in sorted(seen, key=strength))

@@ -21,7 +21,7 @@ from features.vocabulary import HORIZONS_DAYS, Band
 from serving.explain import HEALTH_SCALE
 from serving.ledger import Ledger
 from serving.pages import words
-from serving.pages.account import account_page
+from serving.pages.account import ChangeTeller, account_page
 from serving.pages.portfolio import BANDS_AT_RISK, MISSING, Choice, Portfolio, portfolio_of, value_at_risk
 from serving.pages.reading import PortfolioReader
 
@@ -34,8 +34,8 @@ Filter = tuple[str, str, Sequence[tuple[str, str]]]
 """Name, label and options of one filter; an option is a value and its words."""
 
 
-def page_routes(ledger: Ledger) -> list[BaseRoute]:
-    """The routes of the pages over one ledger."""
+def page_routes(ledger: Ledger, tell: ChangeTeller | None = None) -> list[BaseRoute]:
+    """The routes of the pages over one ledger; ``tell`` says why a score moved."""
     render, reader = _renderer(), PortfolioReader(ledger)
 
     def portfolio(request: Request) -> HTMLResponse:
@@ -45,7 +45,7 @@ def page_routes(ledger: Ledger) -> list[BaseRoute]:
         return HTMLResponse(render("portfolio.html", portfolio=shown, filters=_filters(shown)))
 
     def account(request: Request) -> HTMLResponse:
-        shown = account_page(ledger, request.path_params["account_id"])
+        shown = account_page(ledger, request.path_params["account_id"], tell)
         if shown is None:
             return HTMLResponse(render("missing.html"), status_code=404)
         return HTMLResponse(render("account.html", page=shown))

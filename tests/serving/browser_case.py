@@ -63,7 +63,7 @@ def served(home: Home, ledger: Ledger) -> Iterator[str]:
     settings = ServiceSettings(home=home)
     context = ServiceContext.of(settings, tell=lambda *_: None)
     app = create_app(context, pages=page_routes(ledger))
-    guard: Any = Guard(app, settings=settings, metrics=context.metrics, tell=context.tell)
+    guard: Any = Guard(app, settings=settings, metrics=context.metrics, tell=context.tell, door=context.door)
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(guard, http="h11", ws="none", lifespan="off", log_config=None))
     thread = Thread(target=server.run, args=([listener],))

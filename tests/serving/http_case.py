@@ -55,6 +55,6 @@ def service_of(
 ) -> tuple[Guard, ServiceContext]:
     """The app behind its guard, as the service runs it, and what it stands on."""
     chosen = ServiceSettings(home=home, as_of=as_of, **settings)
-    context = ServiceContext.of(chosen, tell=tell, clock=clock, opener=_unproven(home))
+    context = ServiceContext.of(chosen, tell=tell, clock=clock, opener=_unproven(home), bundles=load_bundle)
     app = create_app(context)
-    return Guard(app, settings=chosen, metrics=context.metrics, tell=tell), context
+    return Guard(app, settings=chosen, metrics=context.metrics, tell=tell, door=context.door), context

@@ -238,6 +238,7 @@ def test_the_live_model_is_named(service: Service) -> None:
     assert answer["champion"]["version"] == "1"
     assert answer["champion"]["features"] == len(service.scorer.bundle.features)
     assert len(answer["champion"]["feature_list_hash"]) == 64
+    assert answer["champion"]["group_values"] == "lookup tables"
     assert answer["refused"] == []
 
 
@@ -428,6 +429,9 @@ def test_what_is_served_is_in_the_ledger_once(tmp_path: Path) -> None:
 
 def test_scores_go_on_when_the_ledger_cannot_be_written_and_say_so(tmp_path: Path) -> None:
     service = Service(stored_home(tmp_path))
+    service.client.get(
+        "/metrics"
+    )  # that no key was ever made is known; a store that was never read keeps the door shut
     state = service.home.state
     for path in tmp_path.glob("state.db*"):
         path.unlink()

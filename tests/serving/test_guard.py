@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from features.settings import Home
+from serving.access.door import Door
 from serving.clock import real_clock
 from serving.exchange import App
 from serving.guard import CLIENT_GONE, Guard
@@ -25,17 +26,18 @@ Parts = Iterable[dict[str, Any]]
 class Wire:
     """What a server would see of one request: what it hands in, and every message that comes back."""
 
-    def __init__(self, app: App, **settings: Any) -> None:
+    def __init__(self, app: App, *, home: Home | None = None, **settings: Any) -> None:
         self.events: list[tuple[str, dict[str, Any]]] = []
         self.sent: list[dict[str, Any]] = []
         self.read = 0
         self.metrics = ServiceMetrics()
-        self.guard = Guard(
-            app,
-            settings=ServiceSettings(home=Home(root=Path("unused")), **settings),
-            metrics=self.metrics,
-            tell=lambda event, facts: self.events.append((event, dict(facts))),
-        )
+        chosen = ServiceSettings(home=home or Home(root=Path("unused")), **settings)
+
+        def tell(event: str, facts: Any) -> None:
+            self.events.append((event, dict(facts)))
+
+        door = Door(chosen.home, exposed=chosen.exposed, clock=real_clock, tell=tell)
+        self.guard = Guard(app, settings=chosen, metrics=self.metrics, tell=tell, door=door)
 
     async def request(
         self,

@@ -9,8 +9,10 @@ from pydantic import ValidationError
 
 from features.errors import ConfigError, ServiceUnavailable, UsageError
 from features.settings import Home
+from serving.access.rules import AccessScope
+from serving.access.store import KeyStore
 from serving.clock import judging_clock, real_clock
-from serving.launch import loopback_address, serve, set_environment
+from serving.launch import _names_for, address_to_bind, serve, set_environment
 from serving.settings import LOOPBACK_NAMES, ServiceSettings
 
 MONDAY = datetime(2024, 4, 15, tzinfo=UTC)
@@ -20,8 +22,10 @@ MONDAY = datetime(2024, 4, 15, tzinfo=UTC)
     ("host", "address"),
     [("127.0.0.1", "127.0.0.1"), ("localhost", "127.0.0.1"), ("::1", "::1"), ("127.8.8.8", "127.8.8.8")],
 )
-def test_this_machine_may_be_bound(host: str, address: str) -> None:
-    assert loopback_address(host) == address
+def test_this_machine_may_be_bound(tmp_path: Path, host: str, address: str) -> None:
+    home = Home(root=tmp_path / "home")
+    assert address_to_bind(host, home) == address
+    assert not home.root.exists()
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", "", "127.0.0.1:3000", "2130706433"])  # noqa: S104  the point
@@ -30,6 +34,61 @@ def test_what_others_could_reach_is_refused_before_anything_is_written(tmp_path:
     with pytest.raises(ConfigError, match="may not be reached from other machines"):
         serve(home, host=host)
     assert not home.root.exists()
+
+
+def keyed(root: Path, *, revoked: bool = False) -> Home:
+    home = Home(root=root)
+    store = KeyStore(home)
+    key, _ = store.create("bot", [AccessScope.SCORE_READ], who="user ada", at=MONDAY)
+    if revoked:
+        store.revoke(key.prefix, who="user ada", at=MONDAY)
+    return home
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5"])  # noqa: S104  the point
+def test_with_a_key_an_address_that_others_reach_may_be_bound(tmp_path: Path, host: str) -> None:
+    assert address_to_bind(host, keyed(tmp_path)) == host
+
+
+@pytest.mark.parametrize("host", ["example.org", "", "127.0.0.1:3000"])
+def test_what_is_no_address_is_refused_whatever_keys_there_are(tmp_path: Path, host: str) -> None:
+    with pytest.raises(ConfigError, match="may not be reached from other machines"):
+        address_to_bind(host, keyed(tmp_path))
+
+
+def test_a_revoked_key_opens_no_address(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="may not be reached from other machines"):
+        address_to_bind("192.168.1.5", keyed(tmp_path, revoked=True))
+
+
+@pytest.mark.parametrize(
+    ("address", "named", "names"),
+    [
+        ("127.0.0.1", None, None),
+        ("::1", "pulse.internal", None),
+        ("192.168.1.5", None, "127.0.0.1,localhost,::1,192.168.1.5"),
+        ("192.168.1.5", "pulse.internal", "pulse.internal"),
+        ("0.0.0.0", "pulse.internal", "pulse.internal"),  # noqa: S104  the point
+    ],
+)
+def test_requests_call_the_service_by_the_names_it_was_given(
+    address: str, named: str | None, names: str | None
+) -> None:
+    assert _names_for(address, named) == names
+
+
+def test_every_address_at_once_needs_a_name_to_be_called_by(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="by which names may requests call the service"):
+        serve(keyed(tmp_path), host="0.0.0.0")  # noqa: S104  the point
+
+
+def test_a_service_that_others_reach_knows_it(tmp_path: Path) -> None:
+    environment: dict[str, str] = {}
+    set_environment(environment, Home(root=tmp_path), None, names="pulse.internal")
+    settings = ServiceSettings.from_environment(environment)
+    assert (settings.exposed, settings.hosts) == (True, ("pulse.internal",))
+    set_environment(environment, Home(root=tmp_path), None)
+    assert ServiceSettings.from_environment(environment).exposed is False
 
 
 def test_the_environment_keeps_every_library_inside_the_home_and_silent(tmp_path: Path) -> None:

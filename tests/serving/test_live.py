@@ -57,7 +57,19 @@ def test_a_promoted_model_is_proven_in_a_child_and_answers(tmp_path: Path) -> No
     assert not watched.live.ready
     watched.live.refresh()
     assert (watched.version, watched.live.ready) == ("1", True)
-    assert watched.told == [("model live", {"version": "1"})]
+    assert watched.told == [("model live", {"version": "1", "group_values": "lookup tables"})]
+    assert watched.live.require().bundle.explainer.warmed
+
+
+def test_machine_code_is_made_before_the_service_is_ready_not_in_somebodys_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = stored_home(tmp_path)
+    watched = Watched(home, scorer_of(home))
+    ready: list[bool] = []
+    monkeypatch.setattr("training.bundle.Bundle.warm", lambda _: ready.append(watched.live.ready))
+    watched.live.refresh()
+    assert (ready, watched.live.ready) == ([False], True)
 
 
 def test_a_damaged_model_never_reaches_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,10 @@ from features.catalogue import Feature, Use, features_of
 from features.settings import Home
 from features.vocabulary import WEEK, Band, Phase, Subcategory
 from serving.assessment import Assessment
+from serving.change import Change, Kept, change
+from serving.entries import Entry
 from serving.explain import TITLES
+from serving.kept_models import KeptModel
 from serving.pages.account import account_page
 from serving.pages.routes import page_routes
 from serving.pages.words import PHASE_ADVICE
@@ -118,6 +121,39 @@ def test_a_change_that_a_new_model_may_have_made_says_so(read: Read) -> None:
         "Since last week (8 April 2024): health stayed at 60.0. "
         "A new model version scores since then and may have moved the numbers too."
     )
+
+
+def test_what_moved_a_score_stands_below_in_words_when_somebody_can_tell(tmp_path: Path) -> None:
+    now, then = assessment(points=NOW), assessment(points=THEN, as_of=MONDAY - WEEK)
+    ledger = filled(Home(root=tmp_path), now, then)
+    asked: list[tuple[Entry, Entry]] = []
+
+    def tell(before: Entry, after: Entry) -> Change:
+        asked.append((before, after))
+        gone = KeptModel("3", None, "model version 3 is not loaded")
+        return change(*(Kept(entry, ledger.features(entry), gone) for entry in (before, after)))
+
+    client = Client(Starlette(routes=page_routes(ledger, tell)))
+    found = parsed(client.get("/accounts/acc-1").text).one("details", class_="moved")
+    assert [(before.as_of, after.as_of) for before, after in asked] == [(MONDAY - WEEK, MONDAY)]
+    assert [one.text for one in found.all("li")] == [
+        "Mood and support -5.9: What people there said and asked of support: this lowered the estimate by 5.9 points.",
+        "Engagement -4.5: How much, and by how many, the product is used: this lowered the estimate by 4.5 points.",
+    ]
+    assert found.one("p", class_="note").text == (
+        "No model of then can be asked: the parts are the points that were kept with the two scores, and hold what "
+        "the campaign calendar and missing data moved. Parts of the estimate, strongest first; they prove no cause."
+    )
+
+
+def test_a_score_that_stayed_has_no_parts_to_show(tmp_path: Path) -> None:
+    ledger = filled(Home(root=tmp_path), assessment(), assessment(as_of=MONDAY - WEEK))
+
+    def tell(before: Entry, after: Entry) -> Change:
+        gone = KeptModel("3", None, "not loaded")
+        return change(*(Kept(entry, ledger.features(entry), gone) for entry in (before, after)))
+
+    assert "What moved it" not in Client(Starlette(routes=page_routes(ledger, tell))).get("/accounts/acc-1").text
 
 
 def test_a_first_score_has_nothing_to_be_compared_with_and_no_trend(read: Read) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from queue import Queue
@@ -18,6 +19,8 @@ import pytest
 
 from features.settings import Home
 from features.store import FeatureStore
+from serving.access.rules import AccessScope
+from serving.access.store import KeyStore
 from serving.api.answers import score_out
 from serving.scorer import Scorer
 from tests.serving.service_case import PASSED, ids, newest, now, stored_home
@@ -224,4 +227,20 @@ def test_a_signal_ends_the_service_and_the_caller_goes_on(tmp_path: Path, number
         assert running.client.get("/livez").status_code == 200
         assert running.client.get("/readyz").status_code == 503
         assert running.client.get("/v1/models").json()["detail"] == "No model can answer now."
+        _a_key_closes_the_door(running)
         assert running.stop(number) == ("ended\n", 0)
+
+
+def _a_key_closes_the_door(running: Process) -> None:
+    """A key that is made beside a running service counts within seconds, and its use outlives the service."""
+    key, token = KeyStore(running.home).create("bot", [AccessScope.SCORE_READ], who="user ada", at=now())
+    for _ in range(100):
+        if running.client.get("/v1/accounts").status_code == 401:
+            break
+        time.sleep(0.1)
+    assert running.client.get("/v1/accounts").headers["www-authenticate"] == 'Bearer realm="campaign-pulse"'
+    opened = running.client.get("/v1/accounts", headers={"authorization": f"Bearer {token}"})
+    assert (opened.status_code, opened.json()["accounts"]) == (200, [])
+    assert running.client.get("/").status_code == 200  # pages stay open to their own machine
+    assert token not in "".join(running.lines)
+    assert key.prefix in "".join(running.lines)

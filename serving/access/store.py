@@ -1,0 +1,258 @@
+"""Which keys are there, what may they do, and what was done with them?
+
+Two tables in the state database: ``api_keys`` (one row per key; a row is added, revoked once, and marked when used) and
+``access_log`` (one row per request that a key was needed for, and per key made or revoked), which can be added to only:
+triggers refuse everything else. No row holds a key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+from typing import Any
+
+import sqlalchemy as sa
+
+from features.errors import ServiceUnavailable, UsageError
+from features.settings import Home
+from features.state import open_state
+from serving.access.rules import AccessScope
+from serving.access.tokens import Fingerprint, new_token, prefix_of
+
+_METADATA = sa.MetaData()
+_KEYS = sa.Table(
+    "api_keys",
+    _METADATA,
+    sa.Column("prefix", sa.String, primary_key=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("scopes", sa.String, nullable=False),
+    sa.Column("salt", sa.LargeBinary, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", sa.String, nullable=False),
+    sa.Column("revoked_at", sa.String),
+    sa.Column("last_used_at", sa.String),
+)
+_LOG = sa.Table(
+    "access_log",
+    _METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("at", sa.String, nullable=False),
+    sa.Column("who", sa.String, nullable=False),
+    sa.Column("what", sa.String, nullable=False),
+    sa.Column("status", sa.Integer),
+    sa.Column("request_id", sa.String),
+)
+_KEY_PARTS = "prefix, name, scopes, salt, hash, created_at"
+_REFUSED = (
+    ("access_log_no_update", "UPDATE ON access_log", "the access log is append-only"),
+    ("access_log_no_delete", "DELETE ON access_log", "the access log is append-only"),
+    ("api_keys_no_delete", "DELETE ON api_keys", "a key is revoked, never deleted"),
+    ("api_keys_no_change", f"UPDATE OF {_KEY_PARTS} ON api_keys", "a key is never changed"),
+    ("api_keys_no_return", "UPDATE OF revoked_at ON api_keys WHEN OLD.revoked_at IS NOT NULL", "a key stays revoked"),
+)
+"""Name, event and reason of each trigger."""
+
+_TRIGGER = "CREATE TRIGGER IF NOT EXISTS {name} BEFORE {event} BEGIN SELECT RAISE(ABORT, '{reason}'); END"
+LONGEST_NAME = 80
+NOBODY = "-"
+"""Who is written where no key was given, or one that is not ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key as it is kept; ``last_used_at`` is None before its first use."""
+
+    prefix: str
+    name: str
+    scopes: frozenset[AccessScope]
+    fingerprint: Fingerprint
+    created_at: datetime
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccessLine:
+    """One line of the log: a key's prefix (or who was at the command line), the route's pattern, the HTTP status."""
+
+    at: datetime
+    who: str
+    what: str
+    status: int | None = None
+    request_id: str | None = None
+
+
+class KeyStore:
+    """The keys of one home. Safe to use from several threads; reading a home without state makes none."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._lock = Lock()
+        self._opened: sa.Engine | None = None
+        self._made = False
+
+    def create(self, name: str, scopes: Sequence[AccessScope], *, who: str, at: datetime) -> tuple[Key, str]:
+        """Make a key; it and its secret text, which is kept nowhere.
+
+        Raises:
+            UsageError: no scope, or a name that is empty, too long or not printable.
+        """
+        if not scopes or not 0 < len(name.strip()) <= LONGEST_NAME or not name.isprintable():
+            raise UsageError(
+                "this key cannot be made",
+                expected=f"a printable name of at most {LONGEST_NAME} characters and at least one scope",
+                found=f"a name of {len(name)} characters, {len(scopes)} scopes",
+                todo="run `pulse keys create --name NAME --scope SCOPE`",
+            )
+        token = new_token()
+        prefix, kept = str(prefix_of(token)), Fingerprint.of(token)
+        key = Key(prefix, name.strip(), frozenset(scopes), kept, at, None, None)
+        with self._writing() as connection, connection.begin():
+            connection.execute(sa.insert(_KEYS).values(_row(key)))
+            connection.execute(sa.insert(_LOG).values(_line(AccessLine(at, who, f"key {prefix} made"))))
+        return key, token
+
+    def revoke(self, prefix: str, *, who: str, at: datetime) -> Key:
+        """Let a key open nothing any more; it stays in the list.
+
+        Raises:
+            UsageError: there is no such key, or it is revoked already.
+        """
+        open_key = (_KEYS.c.prefix == prefix) & _KEYS.c.revoked_at.is_(None)
+        if self._home.state.exists():
+            with self._writing() as connection, connection.begin():
+                done = connection.execute(sa.update(_KEYS).where(open_key).values(revoked_at=at.isoformat()))
+                if done.rowcount:
+                    connection.execute(sa.insert(_LOG).values(_line(AccessLine(at, who, f"key {prefix} revoked"))))
+                    found = connection.execute(sa.select(_KEYS).where(_KEYS.c.prefix == prefix)).mappings().one()
+                    return _key(dict(found))
+        raise UsageError(
+            "there is no key to revoke",
+            expected="the prefix of a key that is not revoked yet",
+            found="none with this prefix",
+            todo="run `pulse keys list`",
+        )
+
+    def every_key(self) -> tuple[Key, ...]:
+        """Every key that was ever made, oldest first, revoked ones included."""
+        with self._reading() as connection:
+            if connection is None:
+                return ()
+            rows = connection.execute(sa.select(_KEYS).order_by(_KEYS.c.created_at, _KEYS.c.prefix)).mappings()
+            return tuple(_key(dict(row)) for row in rows)
+
+    def usable(self) -> bool:
+        """Is there a key that opens anything?"""
+        return any(key.revoked_at is None for key in self.every_key())
+
+    def write(self, lines: Sequence[AccessLine]) -> None:
+        """Add lines to the log and mark the keys that were used, all or nothing."""
+        used = {line.who: line.at.isoformat() for line in lines if line.who != NOBODY}
+        with self._writing() as connection, connection.begin():
+            connection.execute(sa.insert(_LOG), [_line(line) for line in lines])
+            for prefix, at in used.items():
+                connection.execute(sa.update(_KEYS).where(_KEYS.c.prefix == prefix).values(last_used_at=at))
+
+    def lines(self, limit: int) -> tuple[AccessLine, ...]:
+        """The newest lines of the log, newest first."""
+        with self._reading() as connection:
+            if connection is None:
+                return ()
+            rows = connection.execute(sa.select(_LOG).order_by(_LOG.c.id.desc()).limit(limit)).mappings()
+            return tuple(
+                AccessLine(datetime.fromisoformat(row["at"]), row["who"], row["what"], row["status"], row["request_id"])
+                for row in rows
+            )
+
+    def close(self) -> None:
+        """Give the database back."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.dispose()
+                self._opened = None
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection | None]:
+        # Makes nothing: a state that cannot be written can still be read. None where no key was ever made.
+        with _told():
+            if not self._home.state.exists():
+                yield None
+                return
+            with self._engine().connect() as connection:
+                yield connection if sa.inspect(connection).has_table(_LOG.name) else None
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        with _told():
+            if not self._made:
+                _make_tables(self._engine())
+                self._made = True
+            with self._engine().connect() as connection:
+                yield connection
+
+    def _engine(self) -> sa.Engine:
+        with self._lock:
+            if self._opened is None:
+                self._opened = open_state(self._home)
+            return self._opened
+
+
+def _make_tables(engine: sa.Engine) -> None:
+    _METADATA.create_all(engine)
+    with engine.begin() as connection:
+        for name, event, reason in _REFUSED:
+            connection.execute(sa.text(_TRIGGER.format(name=name, event=event, reason=reason)))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.DBAPIError as cause:
+        raise ServiceUnavailable(
+            "the store of keys does not answer",
+            expected="a state database that can be opened and written",
+            found=type(cause.orig).__name__,
+            todo="check the free space and the owner of the home directory, and that no other program holds it",
+        ) from cause
+
+
+def _row(key: Key) -> dict[str, Any]:
+    return {
+        "prefix": key.prefix,
+        "name": key.name,
+        "scopes": json.dumps(sorted(key.scopes)),
+        "salt": key.fingerprint.salt,
+        "hash": key.fingerprint.hash,
+        "created_at": key.created_at.isoformat(),
+    }
+
+
+def _key(row: Mapping[str, Any]) -> Key:
+    return Key(
+        prefix=row["prefix"],
+        name=row["name"],
+        scopes=frozenset(AccessScope(scope) for scope in json.loads(row["scopes"])),
+        fingerprint=Fingerprint(row["salt"], row["hash"]),
+        created_at=datetime.fromisoformat(row["created_at"]),
+        revoked_at=_moment(row["revoked_at"]),
+        last_used_at=_moment(row["last_used_at"]),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _line(line: AccessLine) -> dict[str, Any]:
+    return {
+        "at": line.at.isoformat(),
+        "who": line.who,
+        "what": line.what,
+        "status": line.status,
+        "request_id": line.request_id,
+    }
