@@ -90,7 +90,7 @@ CONTRACTS_HISTORY = Table(
 
 CONTRACT_EVENTS = Table(
     name="contract_events",
-    grain="one row per thing that happened to a contract; the source of labels, never of features",
+    grain="one row per thing that happened to a contract; the source of labels, never of an account's own features",
     role=Role.EVENT,
     key=("contract_event_id",),
     event_at_from="effective_on",
