@@ -76,7 +76,7 @@ FEATURES = (
         direction=1,
         monotone=1,
         label="Failed payments",
-        sentence="{actual} invoices had a failed payment in half a year; with accounts like this {expected}.",
+        sentence="Invoices with a failed payment in half a year: {actual}; with accounts like this {expected}.",
     ),
     _feature(
         name="dunning_stage",
@@ -115,7 +115,7 @@ FEATURES = (
         direction=1,
         monotone=1,
         label="Disputed payments",
-        sentence="{actual} payments were disputed in a year; with accounts like this {expected}.",
+        sentence="Payments disputed in a year: {actual}; with accounts like this {expected}.",
     ),
     _feature(
         name="annual_value_log",

@@ -138,7 +138,7 @@ FEATURES = (
         direction=-1,
         monotone=-1,
         label="Projects running",
-        sentence="{actual} projects are running; with accounts like this {expected}.",
+        sentence="Projects running: {actual}; with accounts like this {expected}.",
     ),
     _feature(
         name="projects_starting_next_60d",
@@ -151,7 +151,7 @@ FEATURES = (
         direction=-1,
         monotone=-1,
         label="Projects about to start",
-        sentence="{actual} projects are planned to start within 60 days; with accounts like this {expected}.",
+        sentence="Projects planned to start within 60 days: {actual}; with accounts like this {expected}.",
     ),
     _feature(
         name="project_wrap_recency_days",
