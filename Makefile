@@ -17,10 +17,10 @@ demo: $(READY)
 
 # Two workers: one per core of the machine the limits are set for.
 test: check
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/pytest -n $(WORKERS)
 
 test-full: check
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not bench"
+	$(BIN)/pytest -n $(WORKERS) -m "not bench"
 
 check: $(READY)
 	$(BIN)/ruff check .

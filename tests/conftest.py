@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 # Set before any library is imported: two test workers with two threads each would slow each other down many times.
 for variable in ("PULSE_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -19,12 +19,21 @@ if TYPE_CHECKING:
     from tests.walk_case import Walk
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file, or a group of files that says so, in one worker: what its tests share is made once."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
+WALKS = ("tests/test_walk", "tests/notebooks/")
+"""Files whose tests read the walk: they go to one worker, which makes it once."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep a file in one worker, so that what its tests share is made once."""
+    # Not by xdist's own groups: under pytest 9.2 its marks are no longer seen.
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415  xdist may be switched off
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "walk" if nodeid.startswith(WALKS) else nodeid.split("::", maxsplit=1)[0]
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from features.settings import Home
 from tests.walk_case import LAST, Told, Walk
 from training import promotions
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("walk")]
+pytestmark = pytest.mark.timeout(900)
 
 
 def assert_refused(told: Told, kind: str, *, by: str = "") -> dict[str, str]:

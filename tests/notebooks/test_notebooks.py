@@ -30,7 +30,7 @@ from training import promotions
 if TYPE_CHECKING:
     from tests.walk_case import Walk
 
-pytestmark = pytest.mark.xdist_group("walk")
+pytestmark = pytest.mark.timeout(900)
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 TOUR, REVIEW = FOLDER / "01_data_tour.py", FOLDER / "02_model_review.py"
