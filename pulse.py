@@ -19,6 +19,8 @@ from features.progress import Progress
 from features.settings import Home
 from features.vocabulary import parse_moment
 from serving.commands import add_serving_commands
+from training.commands import add_training_commands
+from training.commands.options import AsOfOption
 
 DEMO_START = datetime(2021, 1, 4, tzinfo=UTC)
 DEMO_SCORED_WEEKS = 26
@@ -27,13 +29,6 @@ DEMO_SEED = 5
 """The demo's company. With a hundred leavers to judge by, chance now and then refuses an honest model; this one was
 chosen among ten, by its truth alone, as the one in which as many left in every phase as were bound to."""
 
-AsOfOption = Annotated[str, typer.Option("--as-of", help="The date to stand on, YYYY-MM-DD: nothing later is known.")]
-WhyOption = Annotated[str, typer.Option(help="The reason; kept in the promotion log.")]
-TruthOption = Annotated[Path | None, typer.Option(help="truth/ folder of a simulated company, to grade by.")]
-RecipeOption = Annotated[str | None, typer.Option(help="Settings in YAML, or the name of a recipe we bring.")]
-CandidatesOption = Annotated[
-    Path | None, typer.Option(dir_okay=False, help="Columns you think of adding: judged, and refused where they leak.")
-]
 TrialsOption = Annotated[int, typer.Option(min=1, help="Trials of the search.")]
 PortOption = Annotated[int, typer.Option(min=1, max=65535, help="Port of the service.")]
 
@@ -60,96 +55,6 @@ def ingest(
 
     report = take_in(place, folder, mapping=mapping, now=_now(), live=live, progress=progress)
     return Answer(report.lines(), report.document(), report.quarantined_error())
-
-
-@command(app)
-def train(
-    place: Home,
-    progress: Progress,
-    *,
-    as_of: AsOfOption,
-    recipe: RecipeOption = None,
-    trials: Annotated[int | None, typer.Option(min=1, help="Trials of the search (default: 40).")] = None,
-    seed: Annotated[int | None, typer.Option(help="Same data and seed, same model.")] = None,
-    truth: TruthOption = None,
-    candidates: CandidatesOption = None,
-) -> Answer:
-    """Search, fit, calibrate and judge a model; register it with its verdict. Nothing goes live by itself."""
-    from training import lifecycle
-    from training.recipe import recipe_named
-
-    cut, config = parse_moment(as_of), recipe_named(recipe, trials=trials, seed=seed)
-    if candidates:
-        lifecycle.leakcheck(place, cut, config=config, candidates=candidates, progress=progress).require_none()
-    trained = lifecycle.train(place, cut, config=config, truth=truth, now=_now(), progress=progress)
-    return Answer(trained.lines(), trained.document(), trained.failure())
-
-
-@command(app)
-def leakcheck(
-    place: Home,
-    progress: Progress,
-    *,
-    as_of: AsOfOption,
-    recipe: RecipeOption = None,
-    candidates: CandidatesOption = None,
-) -> Answer:
-    """Ask every feature, and columns of your own, whether it knows outcomes that had not happened."""
-    from training import lifecycle
-    from training.recipe import recipe_named
-
-    config = recipe_named(recipe, trials=None, seed=None)
-    report = lifecycle.leakcheck(place, parse_moment(as_of), config=config, candidates=candidates, progress=progress)
-    return Answer(report.lines(), report.document(), report.failure())
-
-
-@command(app)
-def evaluate(
-    place: Home,
-    progress: Progress,
-    *,
-    model: Annotated[str | None, typer.Option(help="Version; by default the live one, else the newest.")] = None,
-    truth: TruthOption = None,
-) -> Answer:
-    """Judge a registered model again on its untouched last weeks."""
-    from training import lifecycle
-
-    judged = lifecycle.evaluate(place, model, truth=truth, now=_now(), progress=progress)
-    return Answer(judged.lines(), judged.document())
-
-
-@command(app)
-def models(place: Home) -> Answer:
-    """List the registered models, their verdicts and the promotion log."""
-    from training import lifecycle
-
-    listing = lifecycle.models(place)
-    return Answer(listing.lines(), listing.document())
-
-
-@command(app)
-def promote(
-    place: Home,
-    *,
-    version: Annotated[str, typer.Argument(help="Version to put live.")],
-    why: WhyOption = "promoted on the command line",
-) -> Answer:
-    """Put a version live; only a passed verdict opens the way."""
-    from training import lifecycle
-
-    return _promotion(lifecycle.promote(place, version, who=_who(), why=why, at=_now()))
-
-
-@command(app)
-def rollback(
-    place: Home,
-    *,
-    why: WhyOption = "rolled back on the command line",
-) -> Answer:
-    """Put the version live again that was live before."""
-    from training import lifecycle
-
-    return _promotion(lifecycle.rollback(place, who=_who(), why=why, at=_now()))
 
 
 @command(app)
@@ -256,6 +161,7 @@ def demo(
 
 
 add_data_commands(app)
+add_training_commands(app)
 add_serving_commands(app)
 
 
@@ -272,12 +178,6 @@ def _serve(place: Home, *, host: str, port: int, as_of: datetime | None) -> Answ
 
     run_service(place, host=host, port=port, as_of=as_of, announce=announce)
     return Answer(["service stopped"])
-
-
-def _promotion(done: Any) -> Answer:
-    before = f" (before: version {done.version_from})" if done.version_from else ""
-    document = {"action": done.action, "from": done.version_from, "to": done.version_to, "why": done.why}
-    return Answer([f"version {done.version_to} is live{before}"], document)
 
 
 def _now() -> datetime:

@@ -1,0 +1,16 @@
+"""Which options do several commands share?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+AsOfOption = Annotated[str, typer.Option("--as-of", help="The date to stand on, YYYY-MM-DD: nothing later is known.")]
+WhyOption = Annotated[str, typer.Option(help="The reason; kept in the promotion log.")]
+TruthOption = Annotated[Path | None, typer.Option(help="truth/ folder of a simulated company, to grade by.")]
+RecipeOption = Annotated[str | None, typer.Option(help="Settings in YAML, or the name of a recipe we bring.")]
+CandidatesOption = Annotated[
+    Path | None, typer.Option(dir_okay=False, help="Columns you think of adding: judged, and refused where they leak.")
+]
