@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Engine, NullPool, create_engine, event
+from sqlalchemy import Engine, MetaData, NullPool, create_engine, event, text
 
 from features.settings import Home
+
+_FORBID = """
+CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb} ON {table}
+BEGIN SELECT RAISE(ABORT, '{what} is append-only'); END
+"""
 
 
 def open_state(home: Home) -> Engine:
@@ -19,6 +24,18 @@ def open_state(home: Home) -> Engine:
     engine = create_engine(f"sqlite:///{home.state}", poolclass=NullPool)
     event.listen(engine, "connect", _make_durable)
     return engine
+
+
+def make_append_only(engine: Engine, tables: MetaData, *, what: str) -> None:
+    """Make the tables that are missing, and the triggers that refuse every change of a row that was written.
+
+    ``what`` names the record in the refusal: "the promotion log".
+    """
+    tables.create_all(engine)
+    with engine.begin() as connection:
+        for table in tables.tables:
+            for verb in ("UPDATE", "DELETE"):
+                connection.execute(text(_FORBID.format(table=table, verb=verb, what=what)))
 
 
 def _make_durable(connection: Any, _record: Any) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from features.catalogue import feature_list_hash
+from features.state import make_append_only
 from features.vocabulary import HORIZONS_DAYS, Subcategory
 from serving.assessment import FEATURE_NAMES, NUMBERS, WORDS, Assessment, Facts
 from serving.explain import Effect, Explanation, Reason, SubcategoryPart
@@ -71,20 +72,13 @@ FEATURE_LISTS = sa.Table(
     sa.Column("catalogue_hash", sa.String, primary_key=True),
     sa.Column("names", sa.String, nullable=False),
 )
-_FORBID = """
-CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb} ON {table}
-BEGIN SELECT RAISE(ABORT, 'the score ledger is append-only'); END
-"""
 
 
 def make_tables(engine: sa.Engine) -> None:
     """Make what is missing: tables, indices, and the triggers that keep the ledger append-only."""
-    METADATA.create_all(engine)
+    make_append_only(engine, METADATA, what="the score ledger")
     names = json.dumps([list(NUMBERS), list(WORDS)])
     with engine.begin() as connection:
-        for table in METADATA.tables:
-            for verb in ("UPDATE", "DELETE"):
-                connection.execute(sa.text(_FORBID.format(table=table, verb=verb)))
         connection.execute(
             sa.insert(FEATURE_LISTS).prefix_with("OR IGNORE").values(catalogue_hash=CATALOGUE_HASH, names=names)
         )

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from features.errors import GateRefused, MissingStateError, UsageError
 from features.settings import Home
-from features.state import open_state
+from features.state import make_append_only, open_state
 
 _METADATA = sa.MetaData()
 _LOG = sa.Table(
@@ -31,10 +31,6 @@ _LOG = sa.Table(
     sa.Column("version_to", sa.String, nullable=False),
     sa.Column("verdict", sa.String, nullable=False),
 )
-_FORBID = """
-CREATE TRIGGER IF NOT EXISTS promotions_no_{verb} BEFORE {verb} ON promotions
-BEGIN SELECT RAISE(ABORT, 'the promotion log is append-only'); END
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +163,7 @@ def _append(home: Home, promotion: Promotion) -> Promotion:
 
 def _opened(home: Home) -> sa.Engine:
     engine = open_state(home)
-    _METADATA.create_all(engine)
-    with engine.begin() as connection:
-        for verb in ("UPDATE", "DELETE"):
-            connection.execute(sa.text(_FORBID.format(verb=verb)))
+    make_append_only(engine, _METADATA, what="the promotion log")
     return engine
 
 
