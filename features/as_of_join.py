@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 
 from features.errors import IntegrityError, MissingStateError
 from features.manifest import Dataset
+from features.query_engine import QueryEngine
 from features.vocabulary import require_utc
-from features.warehouse import Engine
 
 ROWS = "asked_rows"
 ROW_ID = "row_id"
@@ -61,14 +61,14 @@ class SnapshotView:
         return tuple(path for path, said in zip(dataset.files(), kept, strict=True) if _within(said, first, last))
 
 
-def name_rows(engine: Engine, keys: Mapping[str, pa.Array], moments: pa.Array) -> None:
+def name_rows(engine: QueryEngine, keys: Mapping[str, pa.Array], moments: pa.Array) -> None:
     """Give the rows that ask their name in an engine, each with its number in ``row_id``."""
     numbers = pa.array(np.arange(len(moments), dtype=np.int64))
     microseconds = pc.cast(moments, pa.timestamp("us", tz="UTC"), safe=False)
     engine.name_rows(ROWS, pa.table({ROW_ID: numbers, MOMENT: microseconds, **keys}))
 
 
-def join_as_of(engine: Engine, view: SnapshotView, *, ttl: timedelta | None) -> pa.Table:
+def join_as_of(engine: QueryEngine, view: SnapshotView, *, ttl: timedelta | None) -> pa.Table:
     """The features of one view for the named rows: one column each, row for row.
 
     Raises:
@@ -82,7 +82,7 @@ def join_as_of(engine: Engine, view: SnapshotView, *, ttl: timedelta | None) -> 
     if not files or not count:
         return pa.table({name: pa.nulls(count, _ARROW_TYPES[kind]) for name, kind in view.features.items()})
     _name_snapshots(engine, view, files)
-    answer = engine.fetch(_join_query(view, ttl))
+    answer = engine.fetch(_join_query(view, ttl, known=_AS_OF_JOIN if engine.joins_as_of else _LAST_SEEN))
     if not np.array_equal(answer.column(ROW_ID).to_numpy(), np.arange(count)):
         raise IntegrityError(
             f"the point-in-time join with {view.folder.name} changed the number of rows",
@@ -93,7 +93,7 @@ def join_as_of(engine: Engine, view: SnapshotView, *, ttl: timedelta | None) -> 
     return answer.drop_columns([ROW_ID])
 
 
-def latest_known(engine: Engine, view: SnapshotView, *, after: datetime, until: datetime) -> pa.Table:
+def latest_known(engine: QueryEngine, view: SnapshotView, *, after: datetime, until: datetime) -> pa.Table:
     """The latest snapshot per key with ``as_of`` in ``(after, until]`` and ``known_at <= until``, sorted by key.
 
     Raises:
@@ -115,7 +115,7 @@ def latest_known(engine: Engine, view: SnapshotView, *, after: datetime, until: 
     return rows
 
 
-def rows_between(engine: Engine, view: SnapshotView, *, first: datetime | None, last: datetime | None) -> pa.Table:
+def rows_between(engine: QueryEngine, view: SnapshotView, *, first: datetime | None, last: datetime | None) -> pa.Table:
     """Every snapshot row with ``as_of`` in ``[first, last]``, sorted by key and time."""
     files = view.files(first, last)
     if not files:
@@ -126,10 +126,38 @@ def rows_between(engine: Engine, view: SnapshotView, *, first: datetime | None, 
     return engine.fetch(f"SELECT {_columns(view)} FROM {_SNAPSHOTS} WHERE {_all(bounds)} ORDER BY {order}")
 
 
-def _join_query(view: SnapshotView, ttl: timedelta | None) -> str:
+_AS_OF_JOIN = """
+            SELECT r.{row_id}, r.{moment}, {newest_keys}, n.{as_of}, n.{known_at} FROM {rows} AS r
+            ASOF JOIN newest AS n ON {same_keys} AND r.{moment} >= n.usable_at"""
+_LAST_SEEN = """
+            SELECT {row_id}, {keys}, {moment}, {as_of}, {known_at} FROM (
+                SELECT {row_id}, {keys}, {moment}, is_asked,
+                    LAST_VALUE({as_of} IGNORE NULLS) OVER so_far AS {as_of},
+                    LAST_VALUE({known_at} IGNORE NULLS) OVER so_far AS {known_at}
+                FROM (
+                    SELECT {keys}, usable_at AS {moment}, 0 AS is_asked, CAST(NULL AS BIGINT) AS {row_id},
+                        {as_of}, {known_at} FROM newest
+                    UNION ALL
+                    SELECT {keys}, {moment}, 1 AS is_asked, {row_id}, NULL AS {as_of}, NULL AS {known_at} FROM {rows}
+                ) AS told
+                WINDOW so_far AS (PARTITION BY {keys} ORDER BY {moment}, is_asked ROWS UNBOUNDED PRECEDING)
+            ) AS seen WHERE is_asked = 1 AND {as_of} IS NOT NULL"""
+
+
+def _join_query(view: SnapshotView, ttl: timedelta | None, *, known: str) -> str:
     as_of, known_at = _named(view.as_of), _named(view.known_at)
     keys = _each("", view.keys)
-    fresh = f"WHERE n.{as_of} > r.{MOMENT} - {_interval(ttl)}" if ttl else ""
+    fresh = f"WHERE r.{as_of} > r.{MOMENT} - {_interval(ttl)}" if ttl else ""
+    found = known.format(
+        row_id=ROW_ID,
+        moment=MOMENT,
+        rows=ROWS,
+        keys=keys,
+        newest_keys=_each("n.", view.keys),
+        same_keys=_equal("n.", "r.", view.keys),
+        as_of=as_of,
+        known_at=known_at,
+    )
     # A snapshot can be used from GREATEST(as_of, known_at) on. One that a later as_of overtook by then never is the
     # latest; without those, "the last one usable" and "the latest known" are the same row, which is one as-of join.
     return f"""
@@ -145,11 +173,9 @@ def _join_query(view: SnapshotView, ttl: timedelta | None) -> str:
             FROM usable
         ),
         newest AS (SELECT * FROM ranked WHERE place = 1 AND {as_of} = latest),
-        known AS (
-            SELECT r.{ROW_ID}, {_each("n.", view.keys)}, n.{as_of}, n.{known_at} FROM {ROWS} AS r
-            ASOF JOIN newest AS n ON {_equal("n.", "r.", view.keys)} AND r.{MOMENT} >= n.usable_at
-            {fresh}
-        )
+        found AS ({found}
+        ),
+        known AS (SELECT r.* FROM found AS r {fresh})
         SELECT r.{ROW_ID}, {_typed(view, "s.")} FROM {ROWS} AS r
         LEFT JOIN known AS k ON k.{ROW_ID} = r.{ROW_ID}
         LEFT JOIN {_SNAPSHOTS} AS s
@@ -168,7 +194,7 @@ def _latest_query(view: SnapshotView, after: datetime, until: datetime) -> str:
         ) WHERE recency = 1 ORDER BY {keys}"""
 
 
-def _name_snapshots(engine: Engine, view: SnapshotView, files: tuple[Path, ...]) -> None:
+def _name_snapshots(engine: QueryEngine, view: SnapshotView, files: tuple[Path, ...]) -> None:
     engine.name(_SNAPSHOTS, files, same_columns=True)
     found = engine.columns(f"SELECT * FROM {_SNAPSHOTS}")
     missing = [name for name in (*view.keys, view.as_of, view.known_at, *view.features) if name not in found]
@@ -232,4 +258,4 @@ def _literal(moment: datetime) -> str:
 
 
 def _interval(length: timedelta) -> str:
-    return f"to_microseconds({length // timedelta(microseconds=1)})"
+    return f"INTERVAL '{length // timedelta(microseconds=1)}' MICROSECOND"

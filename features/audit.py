@@ -14,9 +14,10 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from features.build import STEPS, VIEWS, built_as_ofs, late_as_ofs, name_run, run_steps, snapshot_dataset
+from features.build import VIEWS, built_as_ofs, compute_views, late_as_ofs, snapshot_dataset
 from features.errors import IntegrityError, MissingStateError
 from features.events import TABLES
+from features.identity import Resolved, resolve
 from features.progress import Progress, silent
 from features.settings import Home
 from features.sources import onboarding_of
@@ -141,9 +142,8 @@ def audit(home: Home, as_ofs: Sequence[datetime], *, progress: Progress = silent
     audited = []
     for done, as_of in enumerate(as_ofs, start=1):
         with TemporaryDirectory(dir=home.root, prefix="audit-") as scratch, Warehouse(home).engine() as engine:
-            _cut(engine, Warehouse(home), as_of)
-            name_run(engine, (as_of,), onboarding=onboarding)
-            run_steps(engine, STEPS, Path(scratch))
+            resolved = _cut(engine, Warehouse(home), as_of)
+            compute_views(engine, resolved, (as_of,), Path(scratch), onboarding=onboarding)
             views = tuple(_compared(engine, home, view, as_of) for view in VIEWS)
         audited.append(SnapshotAudit(as_of, as_of in late, views))
         progress("audit snapshots", done, len(as_ofs))
@@ -156,15 +156,21 @@ def sample_of(home: Home, count: int, seed: int) -> tuple[datetime, ...]:
     return tuple(sorted(Random(seed).sample(built, min(count, len(built)))))  # noqa: S311 - a sample, not a secret
 
 
-def _cut(engine: Engine, warehouse: Warehouse, as_of: datetime) -> None:
+def _cut(engine: Engine, warehouse: Warehouse, as_of: datetime) -> Resolved:
     for name in TABLES:
         files = warehouse.dataset(name).files()
         if files:
             engine.name(f"_whole_{name}", files)
-            moment = f"CAST('{as_of.isoformat()}' AS TIMESTAMPTZ)"
-            engine.name_query(name, f'SELECT * FROM "_whole_{name}" WHERE available_at <= {moment}')
         else:
-            engine.name_query(name, empty_table_query(name))
+            engine.name_query(f"_whole_{name}", empty_table_query(name))
+
+    def name_again(table: str, name: str) -> None:
+        moment = f"CAST('{as_of.isoformat()}' AS TIMESTAMPTZ)"
+        engine.name_query(name, f'SELECT * FROM "_whole_{table}" WHERE available_at <= {moment}')
+
+    for name in TABLES:
+        name_again(name, name)
+    return resolve(engine, name_again)
 
 
 def _compared(engine: Engine, home: Home, view: str, as_of: datetime) -> ViewAudit:

@@ -6,11 +6,10 @@ Grain in: canonical tables. Grain out: one row per live account and ``as_of`` (M
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
-from importlib import resources
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,100 +17,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from features.campaigns import campaign_windows
-from features.company_levels import store_norms
+from features.company_levels import store_norms, with_others
+from features.engine_place import DUCKDB, EnginePlace, open_at
 from features.errors import MissingStateError
+from features.identity import Resolved, resolve_stored
 from features.inputs import INPUTS, inputs_of
+from features.kept import Kept
 from features.manifest import Dataset, StoredFile, stored_file
+from features.one_history import give_one_history
 from features.progress import Progress, silent
+from features.query_engine import QueryEngine
 from features.settings import Home
-from features.vocabulary import WEEK, Subcategory, snapshot_at_or_before, snapshots_between
+from features.steps import ONBOARDING, OWN_STEPS, STEPS, name_run, run_steps, step_sql
+from features.vocabulary import Subcategory, snapshots_between
 from features.warehouse import Engine, Warehouse
 
 COHORT = "cohort"
 VIEWS = (COHORT, *(str(part) for part in Subcategory))
 """The datasets that a build writes; each is the answer of the SQL step of the same name."""
-
-STEPS = (
-    "account_states",
-    "contract_states",
-    "live_contracts",
-    "cohort",
-    "account_weeks",
-    "phase_weeks",
-    "usage_user_weeks",
-    "usage_users",
-    "usage_changes",
-    "usage_reach",
-    "usage_weeks",
-    "usage_windows",
-    "segment_levels",
-    "usage_baselines",
-    "phase_multipliers",
-    "usage_expected",
-    "seat_spans",
-    "seat_counts",
-    "seat_adoption",
-    "champions",
-    "engagement",
-    "survey_lives",
-    "ticket_lives",
-    "payment_lives",
-    "source_starts",
-    "campaign_spans",
-    "campaign_standing",
-    "campaign_lapses",
-    "campaign_sums",
-    "wrap_scores",
-    "wrap_thresholds",
-    "mood_levels",
-    "campaign_mood",
-    "campaign",
-    "version_lives",
-    "review_lives",
-    "revision_cycles",
-    "revision_levels",
-    "revision_pars",
-    "open_revisions",
-    "approval_lives",
-    "decision_waits",
-    "project_lives",
-    "milestone_lives",
-    "project_weeks",
-    "output_quality_spans",
-    "output_quality_counts",
-    "output_quality_rates",
-    "output_quality",
-    "invoice_lives",
-    "credit_lives",
-    "seat_peaks",
-    "minor_units",
-    "invoice_standing",
-    "invoice_counts",
-    "late_invoice_rates",
-    "financial",
-    "invitation_lives",
-    "ticket_rates",
-    "ticket_pars",
-    "sentiment_counts",
-    "sentiment_rates",
-    "sentiment",
-    "market_lives",
-    "family_windows",
-    "segment_losses",
-    "consumption_trends",
-    "market",
-    "source_weeks",
-    "live_campaigns",
-    "task_lives",
-    "project_tasks",
-    "project_phases",
-    "context",
-)
-"""SQL steps in the order they run; a step may read the canonical tables, the run's tables and every step before it."""
-
-ONBOARDING = timedelta(weeks=26)
-"""An account younger than this is not scored: half of what the features look back on is not there yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +53,7 @@ def build_snapshots(
     last: datetime,
     *,
     onboarding: timedelta = ONBOARDING,
+    place: EnginePlace = DUCKDB,
     progress: Progress = silent,
 ) -> BuildReport:
     """Build every weekly snapshot in ``[first, last]`` anew and store it; other snapshots stay as they are.
@@ -145,71 +69,62 @@ def build_snapshots(
             found=f"{first.date()} to {last.date()}",
             todo="widen the range to a week or more",
         )
-    return build_at(home, as_ofs, onboarding=onboarding, progress=progress)
+    return build_at(home, as_ofs, onboarding=onboarding, place=place, progress=progress)
 
 
 def build_at(
-    home: Home, as_ofs: Sequence[datetime], *, onboarding: timedelta = ONBOARDING, progress: Progress = silent
+    home: Home,
+    as_ofs: Sequence[datetime],
+    *,
+    onboarding: timedelta = ONBOARDING,
+    place: EnginePlace = DUCKDB,
+    progress: Progress = silent,
 ) -> BuildReport:
     """Build these snapshots (in order, at least one) anew and store them; others stay as they are.
 
+    On another engine than the default one, nothing is kept from build to build.
+
     Raises:
         MissingStateError: the warehouse has no accounts or contracts.
+        ConfigError, ServiceUnavailable: the engine cannot be started.
     """
     warehouse = Warehouse(home)
     warehouse.require_rows("accounts_history", "contracts_history")
     home.prepare()
     # Before the files are opened: rows that arrive in between make the snapshot late, never wrongly up to date.
     inputs = inputs_of(home, as_ofs)
-    with TemporaryDirectory(dir=home.root, prefix="build-") as scratch, warehouse.engine() as engine:
-        name_run(engine, as_ofs, onboarding=onboarding)
-        run_steps(engine, STEPS, Path(scratch), progress=progress)
+    kept = Kept(home, as_ofs, {step: step_sql(step) for step in STEPS}) if place == DUCKDB else None
+    with TemporaryDirectory(dir=home.root, prefix="build-") as scratch, open_at(place, Path(scratch)) as engine:
+        warehouse.name_tables(engine)
+        resolved = resolve_stored(engine, warehouse)
+        run = partial(run_steps, kept=kept.under(resolved) if kept else None, progress=progress)
+        compute_views(engine, resolved, as_ofs, Path(scratch), onboarding=onboarding, run=run)
+        if kept and isinstance(engine, Engine):
+            kept.keep(engine)
         rows = {view: _store(engine, home, view, inputs) for view in VIEWS}
         store_norms(engine, home, as_ofs[-1])
     return BuildReport(first=as_ofs[0], last=as_ofs[-1], snapshots=len(as_ofs), rows=rows)
 
 
-def name_run(
-    engine: Engine,
+def compute_views(
+    engine: QueryEngine,
+    resolved: Resolved,
     as_ofs: Sequence[datetime],
+    scratch: Path,
     *,
     onboarding: timedelta = ONBOARDING,
-    first_week: datetime | None = None,
+    run: Callable[[QueryEngine, Sequence[str], Path], None] | None = None,
 ) -> None:
-    """Name the tables that tell the SQL what to build: ``run``, ``as_of_grid``, ``weeks``, ``campaign_windows``.
+    """Run every step for these snapshots over an engine's resolved tables; the views then have their names in it."""
 
-    ``weeks`` has the start of every week from the first usage, or the first contract, to the last snapshot;
-    ``first_week`` overrules that for rows that are only a part of the company's.
-    """
-    moments = pa.timestamp("us", tz="UTC")
-    run = {
-        "first_as_of": pa.array([as_ofs[0]], moments),
-        "last_as_of": pa.array([as_ofs[-1]], moments),
-        "onboarding_days": pa.array([onboarding.days], pa.int64()),
-    }
-    engine.name_rows("run", pa.table(run))
-    engine.name_rows("as_of_grid", pa.table({"as_of": pa.array(as_ofs, moments)}))
-    begin = min(first_week or _first_week(engine), as_ofs[0])
-    # Counted back from the last snapshot, which may be no Monday: then every week begins on its weekday.
-    count = -(-(as_ofs[-1] - begin) // WEEK)
-    weeks = [as_ofs[-1] - number * WEEK for number in range(count, -1, -1)]
-    engine.name_rows("weeks", pa.table({"week_start": pa.array(weeks, moments)}))
-    engine.name_rows("campaign_windows", campaign_windows(engine))
+    def compute(own: QueryEngine, first_week: datetime) -> None:
+        name_run(own, as_ofs, onboarding=onboarding, first_week=first_week)
+        for step in OWN_STEPS:
+            own.keep(step, with_others(step_sql(step)) if step == "account_states" else step_sql(step))
 
-
-def run_steps(engine: Engine, steps: Sequence[str], scratch: Path, *, progress: Progress = silent) -> None:
-    """Run SQL steps in order; each answer is written to a Parquet file in ``scratch`` and gets the step's name."""
-    for done, step in enumerate(steps, start=1):
-        target = scratch / f"{step}.parquet"
-        engine.write(step_sql(step), target)
-        engine.name(step, [target])
-        progress("build features", done, len(steps))
-
-
-@cache
-def step_sql(step: str) -> str:
-    """The text of one SQL step."""
-    return resources.files("features").joinpath("sql", f"{step}.sql").read_text().rstrip().rstrip(";")
+    name_run(engine, as_ofs, onboarding=onboarding)
+    (run or run_steps)(engine, STEPS, scratch)
+    give_one_history(engine, resolved, as_ofs, scratch, views=VIEWS, compute=compute)
 
 
 def snapshot_dataset(home: Home, view: str) -> Dataset:
@@ -234,20 +149,7 @@ def late_as_ofs(home: Home) -> tuple[datetime, ...]:
     return tuple(sorted(set(today) - fresh))
 
 
-def _first_week(engine: Engine) -> datetime:
-    query = "SELECT MIN(event_at) AS first FROM (SELECT MIN(event_at) AS event_at FROM usage_daily UNION ALL SELECT MIN(event_at) FROM usage_events UNION ALL SELECT MIN(event_at) FROM contracts_history)"  # noqa: E501
-    moment = engine.fetch(query).column("first")[0].as_py()
-    if moment is None:
-        raise MissingStateError(
-            "no usage and no contract is loaded",
-            expected="rows in usage_daily or contracts_history",
-            found="none",
-            todo="run `pulse ingest DIR`",
-        )
-    return snapshot_at_or_before(moment)
-
-
-def _store(engine: Engine, home: Home, view: str, inputs: Mapping[datetime, str]) -> int:
+def _store(engine: QueryEngine, home: Home, view: str, inputs: Mapping[datetime, str]) -> int:
     dataset = snapshot_dataset(home, view)
     rows = engine.fetch(f'SELECT * FROM "{view}" ORDER BY as_of, account_id')
     staged = [_stage(dataset, rows, as_of, digest) for as_of, digest in inputs.items()]

@@ -9,7 +9,7 @@ UTC moments by the rules of their IANA zone. Pure but for the four queries.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import Any
@@ -19,8 +19,8 @@ import pyarrow as pa
 
 from features.beliefs import NOTHING, Row, Timeline, changes, timelines
 from features.errors import DataContractError
+from features.query_engine import QueryEngine
 from features.vocabulary import Phase
-from features.warehouse import Engine
 
 TRUSTED = 0.5
 """Participation with less confidence than this is a guess (the segment's rate, say), not a campaign of the account."""
@@ -98,17 +98,17 @@ class PhaseAnswer:
     rule: str
 
 
-def campaign_windows(engine: Engine) -> pa.Table:
+def campaign_windows(engine: QueryEngine) -> pa.Table:
     """The table ``campaign_windows`` of a run, columns as in :data:`SCHEMA`, sorted by account, instance and known_at.
 
     Raises:
         DataContractError: a zone in the calendar or of an account is no IANA zone.
     """
     windows = list(windows_from({name: _fetch(engine, name) for name in _COLUMNS}))
-    return pa.Table.from_pylist([asdict(window) for window in windows], schema=SCHEMA)
+    return pa.table({name: [getattr(window, name) for window in windows] for name in SCHEMA.names}, schema=SCHEMA)
 
 
-def account_windows(engine: Engine, account_id: str) -> tuple[CampaignWindow, ...]:
+def account_windows(engine: QueryEngine, account_id: str) -> tuple[CampaignWindow, ...]:
     """The windows of one account, read for it alone."""
     return tuple(windows_from({name: _fetch(engine, name, account_id) for name in _COLUMNS}))
 
@@ -180,7 +180,7 @@ def _rule(phases: Sequence[Phase], quiet: Phase) -> str:
     return f"no campaign ran within {REMEMBERED.days} days"
 
 
-def _fetch(engine: Engine, table: str, account_id: str | None = None) -> list[dict[str, Any]]:
+def _fetch(engine: QueryEngine, table: str, account_id: str | None = None) -> list[dict[str, Any]]:
     fetched = engine.fetch(f"SELECT {_COLUMNS[table]} FROM {table}")
     if account_id is not None and "account_id" in fetched.column_names:
         fetched = fetched.filter(pa.compute.equal(fetched.column("account_id"), account_id))

@@ -9,13 +9,24 @@ from __future__ import annotations
 
 import hashlib
 
-from features.catalogue_parts import campaign, context, engagement, financial, market, output_quality, sentiment
+from features.catalogue_parts import (
+    campaign,
+    context,
+    engagement,
+    financial,
+    market,
+    output_quality,
+    production,
+    sentiment,
+)
 from features.catalogue_parts.feature import Feature, Style, Use
+from features.catalogue_parts.not_carried import NOT_CARRIED
 from features.vocabulary import Subcategory
 
 __all__ = [
     "FEATURES",
     "MODEL_FEATURES",
+    "NOT_CARRIED",
     "TIMING_FEATURES",
     "Feature",
     "Style",
@@ -25,7 +36,7 @@ __all__ = [
     "features_of",
 ]
 
-_PARTS = (engagement, campaign, output_quality, financial, sentiment, market, context)
+_PARTS = (engagement, campaign, output_quality, production, financial, sentiment, market, context)
 
 FEATURES: tuple[Feature, ...] = tuple(feature for part in _PARTS for feature in part.FEATURES)
 MODEL_FEATURES: tuple[str, ...] = tuple(feature.name for feature in FEATURES if feature.use is Use.MODEL)

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from features.errors import MissingStateError
 from features.manifest import Dataset, stored_file
+from features.query_engine import QueryEngine
 from features.settings import Home
-from features.warehouse import Engine
 
 OTHER_ACCOUNTS = "other_accounts"
 """The states of all accounts at that Monday: an event of the market may name another account than the one computed."""
@@ -57,7 +59,7 @@ def norms_dataset(home: Home) -> Dataset:
     return Dataset(home.root / "norms")
 
 
-def store_norms(engine: Engine, home: Home, as_of: datetime) -> None:
+def store_norms(engine: QueryEngine, home: Home, as_of: datetime) -> None:
     """Keep what the steps of a build in this engine say of its last Monday, unless norms of a later one are kept."""
     dataset = norms_dataset(home)
     kept = _as_of(dataset)
@@ -67,9 +69,9 @@ def store_norms(engine: Engine, home: Home, as_of: datetime) -> None:
     facts = {"as_of": as_of.isoformat(), "first_week": weeks[0].as_py().isoformat()}
     staged = []
     for name, query in _queries(as_of).items():
-        path = dataset.staging(name)
-        rows = engine.write(query, path)
-        staged.append((path, stored_file(path, name=name, rows=rows, facts=facts)))
+        path, rows = dataset.staging(name), engine.fetch(query)
+        pq.write_table(rows, path, compression="zstd", coerce_timestamps="us")
+        staged.append((path, stored_file(path, name=name, rows=rows.num_rows, facts=facts)))
     dataset.commit(staged)
 
 
@@ -96,7 +98,7 @@ def first_week_of(home: Home, as_of: datetime) -> datetime:
     return datetime.fromisoformat(entry.facts["first_week"]) + (as_of - datetime.fromisoformat(entry.facts["as_of"]))
 
 
-def name_norms(engine: Engine, home: Home, as_of: datetime) -> None:
+def name_norms(engine: QueryEngine, home: Home, as_of: datetime) -> None:
     """Give the kept norms, moved on to ``as_of`` (a midnight), and ``other_accounts`` their names in an engine."""
     dataset = norms_dataset(home)
     kept = _as_of(dataset)
@@ -107,7 +109,19 @@ def name_norms(engine: Engine, home: Home, as_of: datetime) -> None:
         engine.keep(entry.name, f"SELECT * REPLACE ({moved} AS {time}) FROM {_read(engine, entry.name, file)}")
 
 
-def _read(engine: Engine, name: str, file: Path) -> str:
+def with_others(sql: str) -> str:
+    """The step ``account_states`` over one account's rows, with other accounts that an event of the market names.
+
+    Their segment counts for it.
+    """
+    return (
+        f"SELECT * FROM ({sql}) UNION ALL SELECT * FROM {OTHER_ACCOUNTS} "
+        "WHERE account_id IN (SELECT account_id FROM market_events) "
+        "AND account_id NOT IN (SELECT account_id FROM accounts_history)"
+    )
+
+
+def _read(engine: QueryEngine, name: str, file: Path) -> str:
     stored = f"_stored_{name}"
     engine.name(stored, [file])
     return f'"{stored}"'

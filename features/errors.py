@@ -72,6 +72,10 @@ class NoUsableSignal(PulseError):
     """The data cannot support a model: too few outcomes, or no skill beyond timing."""
 
 
+class DriftFound(PulseError):
+    """The live model no longer holds, or may not: somebody has to look."""
+
+
 class ServiceUnavailable(PulseError):
     """A store or server that this step needs does not answer."""
 
@@ -93,6 +97,7 @@ _EXIT_CODES: dict[type[PulseError], int] = {
     GateRefused: 8,
     NoUsableSignal: 9,
     ServiceUnavailable: 10,
+    DriftFound: 12,
 }
 
 

@@ -9,7 +9,7 @@ Grain out: one digest per ``as_of``. Reads manifests only.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
 from features.events import TABLES
@@ -21,12 +21,14 @@ INPUTS = "inputs"
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
-def inputs_of(home: Home, as_ofs: Iterable[datetime]) -> dict[datetime, str]:
+def inputs_of(
+    home: Home, as_ofs: Iterable[datetime], *, tables: Collection[str] = TABLES.keys()
+) -> dict[datetime, str]:
     """A digest of the loaded files with a row known at each ``as_of``; equal digests mean equal rows.
 
-    A file that does not tell from when its rows were known counts for every snapshot.
+    Only files of ``tables`` count. A file that does not tell from when its rows were known counts for every snapshot.
     """
-    files = sorted(_reaches(Warehouse(home)))
+    files = sorted(_reaches(Warehouse(home), tables))
     digest, place = hashlib.sha256(), 0
     found = {}
     for as_of in sorted(as_ofs):
@@ -37,8 +39,8 @@ def inputs_of(home: Home, as_ofs: Iterable[datetime]) -> dict[datetime, str]:
     return found
 
 
-def _reaches(warehouse: Warehouse) -> Iterable[tuple[datetime, str]]:
-    for table in TABLES:
+def _reaches(warehouse: Warehouse, tables: Collection[str]) -> Iterable[tuple[datetime, str]]:
+    for table in (name for name in TABLES if name in tables):
         for entry in warehouse.dataset(table).entries():
             if entry.rows:
                 first = entry.facts.get(FIRST_AVAILABLE_AT)

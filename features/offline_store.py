@@ -24,14 +24,17 @@ from feast.repo_config import FeastConfigBaseModel, RepoConfig
 
 from features.as_of_join import SnapshotView, join_as_of, latest_known, name_rows, rows_between
 from features.catalogue import feature_named
+from features.engine_place import EngineKind, EnginePlace, open_at
 from features.errors import ConfigError, UsageError
-from features.warehouse import Engine, open_engine
+from features.query_engine import QueryEngine
 
 
 class SnapshotOfflineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc] # Feast has no types
-    """Nothing to set: where snapshots lie is said by each view's source, relative to the repository path."""
+    """Which engine joins; where snapshots lie is said by each view's source, relative to the repository path."""
 
     type: Literal["features.offline_store.SnapshotOfflineStore"] = "features.offline_store.SnapshotOfflineStore"
+    engine: EngineKind = EngineKind.DUCKDB
+    master: str | None = None
 
 
 class SnapshotRetrievalJob(RetrievalJob):  # type: ignore[misc] # Feast has no types
@@ -39,12 +42,14 @@ class SnapshotRetrievalJob(RetrievalJob):  # type: ignore[misc] # Feast has no t
 
     def __init__(
         self,
-        question: Callable[[Engine], pa.Table],
+        question: Callable[[QueryEngine], pa.Table],
         *,
+        config: RepoConfig,
         full_feature_names: bool = False,
         metadata: RetrievalMetadata | None = None,
     ) -> None:
         self._question = question
+        self._config = config
         self._full_feature_names = full_feature_names
         self._metadata = metadata
 
@@ -64,7 +69,9 @@ class SnapshotRetrievalJob(RetrievalJob):  # type: ignore[misc] # Feast has no t
         return self._metadata
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:  # noqa: ARG002 - Feast's interface
-        with open_engine() as engine:
+        chosen = self._config.offline_store
+        place = EnginePlace(kind=chosen.engine, master=chosen.master)
+        with open_at(place, Path(self._config.repo_path) / "scratch") as engine:
             return self._question(engine)
 
     def _to_df_internal(self, timeout: int | None = None) -> pd.DataFrame:
@@ -99,7 +106,7 @@ class SnapshotOfflineStore(OfflineStore):  # type: ignore[misc] # Feast has no t
         moment = infer_event_timestamp_from_entity_df(dict(entity_df.dtypes))
         rows = pa.Table.from_pandas(entity_df, preserve_index=False)
 
-        def question(engine: Engine) -> pa.Table:
+        def question(engine: QueryEngine) -> pa.Table:
             answer = rows
             for view in feature_views:
                 names = _wanted(view, feature_refs)
@@ -117,7 +124,7 @@ class SnapshotOfflineStore(OfflineStore):  # type: ignore[misc] # Feast has no t
             min_event_timestamp=entity_df[moment].min(),
             max_event_timestamp=entity_df[moment].max(),
         )
-        return SnapshotRetrievalJob(question, full_feature_names=full_feature_names, metadata=metadata)
+        return SnapshotRetrievalJob(question, config=config, full_feature_names=full_feature_names, metadata=metadata)
 
     @staticmethod
     def pull_latest_from_table_or_query(  # noqa: PLR0913, PLR0917 - Feast's interface
@@ -135,7 +142,9 @@ class SnapshotOfflineStore(OfflineStore):  # type: ignore[misc] # Feast has no t
         Feast counts the first moment in; here it stays out, as the TTL of a historical read leaves it out.
         """
         view = _snapshots(config, data_source, join_key_columns, feature_name_columns)
-        return SnapshotRetrievalJob(lambda engine: latest_known(engine, view, after=start_date, until=end_date))
+        return SnapshotRetrievalJob(
+            lambda engine: latest_known(engine, view, after=start_date, until=end_date), config=config
+        )
 
     @staticmethod
     def pull_all_from_table_or_query(  # noqa: PLR0913, PLR0917 - Feast's interface
@@ -150,7 +159,9 @@ class SnapshotOfflineStore(OfflineStore):  # type: ignore[misc] # Feast has no t
     ) -> RetrievalJob:
         """Every stored row with ``as_of`` in ``[start_date, end_date]``, whenever it was known."""
         view = _snapshots(config, data_source, join_key_columns, feature_name_columns)
-        return SnapshotRetrievalJob(lambda engine: rows_between(engine, view, first=start_date, last=end_date))
+        return SnapshotRetrievalJob(
+            lambda engine: rows_between(engine, view, first=start_date, last=end_date), config=config
+        )
 
 
 def _snapshots(config: RepoConfig, source: DataSource, keys: Sequence[str], names: Sequence[str]) -> SnapshotView:

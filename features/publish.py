@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from features.build import BuildReport, build_at, build_snapshots, built_as_ofs, late_as_ofs
+from features.engine_place import DUCKDB, EnginePlace
 from features.progress import Progress, silent
 from features.settings import Home
 from features.sources import onboarding_of
@@ -37,17 +38,19 @@ class Published:
         return {"snapshots": self.built.snapshots, "rows": self.built.rows, "online": self.online}
 
 
-def publish_snapshots(home: Home, first: datetime, last: datetime, *, progress: Progress = silent) -> Published:
+def publish_snapshots(
+    home: Home, first: datetime, last: datetime, *, place: EnginePlace = DUCKDB, progress: Progress = silent
+) -> Published:
     """Build every Monday in ``[first, last]`` and put the last one online; an older one never replaces a newer one.
 
     Raises:
         MissingStateError: the warehouse lacks accounts or contracts, or no Monday lies in the range.
     """
-    built = build_snapshots(home, first, last, onboarding=onboarding_of(home), progress=progress)
+    built = build_snapshots(home, first, last, onboarding=onboarding_of(home), place=place, progress=progress)
     return Published(built, _bring_online(home, built.last, progress))
 
 
-def publish_late(home: Home, *, progress: Progress = silent) -> Published | None:
+def publish_late(home: Home, *, place: EnginePlace = DUCKDB, progress: Progress = silent) -> Published | None:
     """Build anew every stored snapshot that late rows change, and put the newest stored one online; None without any.
 
     Afterwards everything stored equals a build of all of it from the rows that are there now.
@@ -55,7 +58,7 @@ def publish_late(home: Home, *, progress: Progress = silent) -> Published | None
     late = late_as_ofs(home)
     if not late:
         return None
-    built = build_at(home, late, onboarding=onboarding_of(home), progress=progress)
+    built = build_at(home, late, onboarding=onboarding_of(home), place=place, progress=progress)
     return Published(built, _bring_online(home, built_as_ofs(home)[-1], progress))
 
 

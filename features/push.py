@@ -13,22 +13,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from features.build import COHORT, STEPS, VIEWS, name_run, step_sql
+from features.build import COHORT, VIEWS
 from features.catalogue import features_of
-from features.company_levels import NORMS, ONLY_FOR_NORMS, OTHER_ACCOUNTS, first_week_of, name_norms, norms_as_of
+from features.company_levels import first_week_of, name_norms, norms_as_of, with_others
 from features.definitions import AS_OF, JOIN_KEY, KNOWN_AT
 from features.errors import UnknownAccount
 from features.events import TABLES
+from features.identity import resolve
 from features.progress import Progress, silent
 from features.settings import Home
 from features.shelf import Shelf
 from features.sources import onboarding_of
+from features.steps import OWN_STEPS, name_run, step_sql
 from features.store import FeatureStore
 from features.vocabulary import Subcategory, require_utc
 from features.warehouse import Engine, empty_table_query, open_engine
-
-_OWN_STEPS = tuple(step for step in STEPS if step not in NORMS and step not in ONLY_FOR_NORMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,14 @@ def push_account(store: FeatureStore, account_id: str, as_of: datetime, *, progr
             todo="check the id and the moment; an account that left keeps its last row",
         )
     written = store.push({part: rows[part].to_pandas() for part in Subcategory})
-    return Pushed(account_id, moment, norms_as_of(store.home, moment), is_newest=written > 0)
+    account = rows[COHORT].column(JOIN_KEY)[0].as_py()
+    return Pushed(account, moment, norms_as_of(store.home, moment), is_newest=written > 0)
 
 
 def account_rows(home: Home, account_id: str, as_of: datetime, *, progress: Progress = silent) -> dict[str, pa.Table]:
     """The row of one account in the cohort and in every view, at a moment; no row where it has no live contract.
+
+    An id that stood for another account at that moment means that account.
 
     Raises:
         MissingStateError: nothing is built for this moment.
@@ -88,14 +92,23 @@ def account_rows(home: Home, account_id: str, as_of: datetime, *, progress: Prog
     shelf.catch_up(progress=progress)
     rows = shelf.rows_of(account_id, as_of)
     with open_engine() as engine:
+
+        def name_again(table: str, name: str) -> None:
+            engine.name_query(name, f'SELECT * FROM "_told_{table}"')
+
         for name in TABLES:
             if name in rows:
-                engine.name_rows(name, rows[name])
+                engine.name_rows(f"_told_{name}", rows[name])
             else:
-                engine.name_query(name, empty_table_query(name))
+                engine.name_query(f"_told_{name}", empty_table_query(name))
+            name_again(name, name)
         if not {"accounts_history", "contracts_history"} <= set(rows):
             return {view: pa.table({}) for view in VIEWS}
-        return run_account(engine, home, as_of)
+        known = resolve(engine, name_again, settled=dict.fromkeys(shelf.tied_to(account_id, as_of), as_of))
+        account = known.aliases.survivor(None, account_id, as_of)
+        views = run_account(engine, home, as_of)
+        # What an old id was before it stood for the account is among the rows, too.
+        return {view: answer.filter(pc.equal(answer.column(JOIN_KEY), account)) for view, answer in views.items()}
 
 
 def run_account(engine: Engine, home: Home, as_of: datetime) -> dict[str, pa.Table]:
@@ -106,9 +119,9 @@ def run_account(engine: Engine, home: Home, as_of: datetime) -> dict[str, pa.Tab
     end = day_end(as_of)
     name_run(engine, (end,), onboarding=onboarding_of(home), first_week=first_week_of(home, end))
     name_norms(engine, home, end)
-    for step in _OWN_STEPS:
+    for step in OWN_STEPS:
         sql = weeks_from(step_sql(step), end.weekday())
-        engine.keep(step, _with_others(sql) if step == "account_states" else sql)
+        engine.keep(step, with_others(sql) if step == "account_states" else sql)
     return {view: engine.fetch(_view_query(view, as_of)) for view in VIEWS}
 
 
@@ -141,15 +154,6 @@ def _moved(piece: str, weekday: int) -> str:
                 f"{piece[place + 1 :]}"
             )
     return piece
-
-
-def _with_others(sql: str) -> str:
-    # An event of the market may name another account: then its segment counts.
-    return (
-        f"SELECT * FROM ({sql}) UNION ALL SELECT * FROM {OTHER_ACCOUNTS} "
-        "WHERE account_id IN (SELECT account_id FROM market_events) "
-        "AND account_id NOT IN (SELECT account_id FROM accounts_history)"
-    )
 
 
 def _view_query(view: str, as_of: datetime) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from features.catalogue import FEATURES, Feature, Use, features_of
+from features.catalogue import FEATURES, NOT_CARRIED, Feature, Use, features_of
 from features.events import ENVELOPE, TABLES, Column, Table
 from features.vocabulary import Subcategory
 
@@ -60,6 +60,9 @@ def features_page(specs: Mapping[str, Spec]) -> str:
         lines += ["", f"## {subcategory.value.replace('_', ' ').capitalize()}"]
         for feature in features_of(subcategory):
             lines += ["", *_feature_section(feature, specs.get(feature.name))]
+    lines += ["", "## Not carried", "", "Of the 120 features of the domain reference these are not in the catalogue."]
+    lines += ["", "| reference | feature | why not |", "|---|---|---|"]
+    lines += [f"| {each.code} | `{each.name}` | {_cell(each.reason)} |" for each in NOT_CARRIED]
     return "\n".join(lines) + "\n"
 
 

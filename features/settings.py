@@ -70,6 +70,11 @@ class Home(BaseModel):
         return self.root / "bundles"
 
     @property
+    def studies(self) -> Path:
+        """Searches for settings, one folder each, so that one that was interrupted can go on."""
+        return self.root / "studies"
+
+    @property
     def reports(self) -> Path:
         """Evaluation reports (HTML) and documents (JSON), one folder per registered version."""
         return self.root / "reports"

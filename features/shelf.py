@@ -18,8 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from features.aliases import Aliases
 from features.errors import IntegrityError, ServiceUnavailable
 from features.events import TABLES, Table
+from features.identity import ALIASES, aliases_in
 from features.manifest import Dataset
 from features.progress import Progress, silent
 from features.settings import Home
@@ -37,11 +39,12 @@ _FEW = 50_000
 _LOOSE = 64
 """So many small pieces of later loads may lie beside the sorted ones before they are sorted together."""
 
-_OWNERS = {"contract_id": "contracts_history", "project_id": "projects_history"}
+OWNERS = {"contract_id": "contracts_history", "project_id": "projects_history"}
 """A row that names no account names one of these things, and they name the account."""
 
-_WHOLE = frozenset({"market_events"})
-"""Tables that are read whole: what happens in the market concerns others than the account it names."""
+_WHOLE = frozenset({"market_events", ALIASES})
+"""Tables that are read whole: what happens in the market concerns others than the account it names, and so do aliases:
+one says whose rows the rows of another id are."""
 
 _TABLES = """
     CREATE TABLE IF NOT EXISTS files (
@@ -60,7 +63,7 @@ def shelf_key(table: Table) -> str | None:
     names = {column.name for column in table.columns}
     if table.name in _WHOLE:
         return None
-    return next((name for name in ("account_id", *_OWNERS) if name in names), None)
+    return next((name for name in ("account_id", *OWNERS) if name in names), None)
 
 
 class Shelf:
@@ -89,22 +92,28 @@ class Shelf:
     def rows_of(self, account_id: str, until: datetime) -> dict[str, pa.Table]:
         """Every row that concerns an account and was available at ``until``, by table; tables without any are left out.
 
-        Tables that concern no account in particular (the calendar, the market, rates of exchange) are there whole.
+        Rows under an id that was ever tied to the account are among them, as they came. Tables that concern no account
+        in particular (the calendar, the market, rates of exchange) are there whole.
         """
         with self._opened() as connection:
             connection.execute("BEGIN")
             found: dict[str, pa.Table] = {}
-            keys: dict[str, Sequence[str]] = {"account_id": [account_id]}
+            keys: dict[str, Sequence[str]] = {"account_id": sorted(_aliases(connection, until).circle_of(account_id))}
             # Owners come first in the declared order of tables, so that what they own can be asked for.
             for name, table in TABLES.items():
                 key = shelf_key(table)
                 rows = _known(_read(connection, name, key, keys[key] if key else ()), until)
                 if rows is not None:
                     found[name] = rows
-                for owned, owner in _OWNERS.items():
+                for owned, owner in OWNERS.items():
                     if owner == name:
                         keys[owned] = rows.column(owned).unique().to_pylist() if rows is not None else []
             return found
+
+    def tied_to(self, account_id: str, until: datetime) -> frozenset[str]:
+        """The account, and every id that some alias known at ``until`` ever tied to it."""
+        with self._opened() as connection:
+            return _aliases(connection, until).circle_of(account_id)
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
@@ -214,6 +223,11 @@ def _read(connection: sqlite3.Connection, relation: str, key: str | None, wanted
     pieces = [_unpacked(content) for content in found.values()]
     kept = [piece.filter(pc.is_in(piece.column(key), value_set=asked)) for piece in pieces]
     return pa.concat_tables(kept) if kept else None
+
+
+def _aliases(connection: sqlite3.Connection, until: datetime) -> Aliases:
+    rows = _known(_read(connection, ALIASES, None, ()), until)
+    return aliases_in(rows) if rows is not None else Aliases()
 
 
 def _known(rows: pa.Table | None, until: datetime) -> pa.Table | None:

@@ -17,8 +17,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from features.build import name_run, run_steps
 from features.events import TABLES
+from features.steps import name_run, run_steps
 from features.vocabulary import WEEK, snapshot_at_or_before
 from features.warehouse import Engine
 
@@ -29,7 +29,15 @@ WINDOW_WEEKS = 8
 """Completeness asks which accounts a source told of in so many weeks."""
 
 HEARTBEATS = "source_heartbeats"
-_STEPS = ("account_states", "contract_states", "live_contracts", "cohort", "account_weeks", "phase_weeks")
+_STEPS = (
+    "account_states",
+    "contract_states",
+    "live_contracts",
+    "cohort",
+    "usage_starts",
+    "account_weeks",
+    "phase_weeks",
+)
 
 ARRIVALS = """
 SELECT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Engine, MetaData, NullPool, create_engine, event, text
+from sqlalchemy import Column, Connection, Engine, MetaData, NullPool, create_engine, event, inspect, text
 
 from features.settings import Home
 
@@ -27,15 +27,35 @@ def open_state(home: Home) -> Engine:
 
 
 def make_append_only(engine: Engine, tables: MetaData, *, what: str) -> None:
-    """Make the tables that are missing, and the triggers that refuse every change of a row that was written.
+    """Make what is missing of the tables, and the triggers that refuse every change of a row that was written.
 
-    ``what`` names the record in the refusal: "the promotion log".
+    A column that came after a row was written is null in it, so only nullable ones may come later. ``what`` names the
+    record in the refusal: "the promotion log".
     """
     tables.create_all(engine)
+    _add_columns(engine, tables)
     with engine.begin() as connection:
         for table in tables.tables:
             for verb in ("UPDATE", "DELETE"):
                 connection.execute(text(_FORBID.format(table=table, verb=verb, what=what)))
+
+
+def _add_columns(engine: Engine, tables: MetaData) -> None:
+    with engine.connect() as connection:
+        if not _missing_columns(connection, tables):
+            return
+    with engine.begin() as connection:
+        # Two processes may open an older home at once: the second waits here and then finds nothing missing.
+        connection.execute(text("BEGIN IMMEDIATE"))
+        for column in _missing_columns(connection, tables):
+            kind = column.type.compile(connection.dialect)
+            connection.execute(text(f"ALTER TABLE {column.table.name} ADD COLUMN {column.name} {kind}"))
+
+
+def _missing_columns(connection: Connection, tables: MetaData) -> list[Column[Any]]:
+    found = inspect(connection)
+    held = {table.name: {column["name"] for column in found.get_columns(table.name)} for table in tables.sorted_tables}
+    return [column for table in tables.sorted_tables for column in table.columns if column.name not in held[table.name]]
 
 
 def _make_durable(connection: Any, _record: Any) -> None:

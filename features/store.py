@@ -24,6 +24,7 @@ from sqlalchemy import URL
 
 from features.catalogue import FEATURES
 from features.definitions import AS_OF, JOIN_KEY, PROJECT, SERVICE, TTL, catalogue_schema, definitions, schema_of
+from features.engine_place import OFFLINE_VARIABLE, EnginePlace
 from features.errors import IntegrityError, MissingStateError, UsageError
 from features.offline_store import SnapshotOfflineStore, SnapshotOfflineStoreConfig
 from features.online_place import OnlinePlace, Product
@@ -58,8 +59,9 @@ class _Opened:
 class FeatureStore:
     """The features of one home. Making one touches no disk; the first read opens the registry."""
 
-    def __init__(self, home: Home, *, online: OnlinePlace | None = None) -> None:
+    def __init__(self, home: Home, *, online: OnlinePlace | None = None, offline: EnginePlace | None = None) -> None:
         self.home = home
+        self.offline = offline or EnginePlace.from_environment(variable=OFFLINE_VARIABLE)
         self.place = online or OnlinePlace.from_environment()
 
     def apply(self) -> None:
@@ -178,7 +180,7 @@ class FeatureStore:
             project=PROJECT,
             provider="local",
             registry=SqlRegistryConfig(path=registry.render_as_string(), cache_ttl_seconds=_REGISTRY_SECONDS),
-            offline_store=SnapshotOfflineStoreConfig(),
+            offline_store=SnapshotOfflineStoreConfig(engine=self.offline.kind, master=self.offline.master),
             online_store=_online_config(self.home, self.place),
             entity_key_serialization_version=3,
             repo_path=self.home.root,

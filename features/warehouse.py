@@ -17,6 +17,7 @@ import pyarrow as pa
 from features.errors import IntegrityError, MissingStateError, UsageError
 from features.events import ENVELOPE, TABLES, Column, Kind
 from features.manifest import Dataset
+from features.query_engine import QueryEngine
 from features.settings import Home
 
 THREADS_VARIABLE = "PULSE_THREADS"
@@ -49,6 +50,8 @@ def sql_type(column: Column) -> str:
 
 class Engine:
     """One session of the query engine (DuckDB). Not shared between threads."""
+
+    joins_as_of = True
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
@@ -133,6 +136,12 @@ class Engine:
         target.parent.mkdir(parents=True, exist_ok=True)
         return self._count(f"COPY ({query}) TO {_quoted(str(target))} (FORMAT parquet, COMPRESSION {codec})")
 
+    def write_parts(self, query: str, folder: Path, by: str) -> dict[str, list[Path]]:
+        """Write a query's answer to Parquet files, each with rows of one value of a text column; it is left out."""
+        folder.mkdir(parents=True)
+        self._count(f"COPY ({query}) TO {_quoted(str(folder))} (FORMAT parquet, COMPRESSION zstd, PARTITION_BY ({by}))")
+        return {part.name.removeprefix(f"{by}="): sorted(part.iterdir()) for part in sorted(folder.iterdir())}
+
     def write_json(self, query: str, target: Path) -> int:
         """Write a query's answer as one JSON object per line and return their number."""
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -212,7 +221,7 @@ class Warehouse:
             self.name_tables(engine)
             yield engine
 
-    def name_tables(self, engine: Engine) -> None:
+    def name_tables(self, engine: QueryEngine) -> None:
         """Give every canonical table its name in an engine."""
         for name in TABLES:
             files = self.dataset(name).files()

@@ -35,7 +35,7 @@ from features.settings import HOME_VARIABLE, Home
 from features.store import FeatureStore
 from features.vocabulary import HORIZONS_DAYS, Band, CohortStatus, Phase, Subcategory
 from training import promotions
-from training.model import load_bundle
+from training.model import OFFSET_OWNERS, load_bundle
 
 REVIEW = None  # a version such as "3"; None: the live one, or the newest that was judged while none is live
 SEED = 7
@@ -377,6 +377,8 @@ total = scores["base_points"] + scores[[f"points_{part}" for part in Subcategory
 total += scores["clip_adjust"] + scores["shrink_adjust"]
 owner = dict(zip(bundle.features, bundle.subcategories, strict=True))
 by_part = points.T.groupby(owner).sum().T.reindex(columns=parts, fill_value=0.0)
+for name, part in OFFSET_OWNERS.items():  # what the calibration adds for an account's segment and campaign phase
+    by_part[str(part)] += bundle.offset_points(features)[name].to_numpy()
 off_health = (total - scores["health"]).abs().max()
 off_parts = np.abs(by_part.to_numpy() - scores[[f"points_{part}" for part in parts]].to_numpy()).max()
 say(f"Largest error over {len(scores):,} accounts: {off_health:.1e} points of health, {off_parts:.1e} within a part.")
@@ -385,7 +387,7 @@ known = at_risk & (scores["grade"] != "D").to_numpy()  # of grade D too little i
 chosen = int(scores["health"].where(known if known.any() else at_risk, np.inf).argmin())
 one = scores.iloc[chosen]
 steps = [("base", one["base_points"])] + [(part, one[f"points_{part}"]) for part in parts]
-adjusted = {"little data (shrinkage)": one["shrink_adjust"], "ends of the scale": one["clip_adjust"]}
+adjusted = {"limited data (shrinkage)": one["shrink_adjust"], "ends of the scale": one["clip_adjust"]}
 steps += [(name, change) for name, change in adjusted.items() if change]
 fall = pd.DataFrame(steps, columns=["step", "change"])
 fall["end"] = fall["change"].cumsum()

@@ -21,7 +21,7 @@ import pandas as pd
 from features.catalogue import FEATURES, feature_list_hash
 from features.errors import IntegrityError
 from features.vocabulary import HORIZONS_DAYS, Band, Phase, Subcategory
-from serving.explain import Explanation, explain
+from serving.explain import Besides, Explanation, Grounds, explain
 
 if TYPE_CHECKING:
     from training.model import Bundle
@@ -30,13 +30,50 @@ NUMBERS: tuple[str, ...] = tuple(feature.name for feature in FEATURES if not fea
 WORDS: tuple[str, ...] = tuple(feature.name for feature in FEATURES if feature.is_text)
 FEATURE_NAMES: tuple[str, ...] = NUMBERS + WORDS
 HEADLINE_HORIZON = 90
+_RANGE_COLUMNS = ("interval_days", "interval_p0", "interval_p1", "interval_low", "interval_high")
+
+
+@dataclass(frozen=True, slots=True)
+class RiskRange:
+    """How sure the risk within ``days`` is, probabilities.
+
+    What is known allows the risk to lie between ``low`` and ``high``, which hold the stated one. ``p0`` and ``p1`` are
+    the two calibrated readings behind it, had the account stayed and had it left (Venn-Abers).
+    """
+
+    days: int
+    p0: float
+    p1: float
+    low: float
+    high: float
+
+    @property
+    def width(self) -> float:
+        """How far apart the ends are."""
+        return self.high - self.low
+
+    def columns(self) -> dict[str, Any]:
+        """The range under the names of the model's score columns."""
+        return {f"interval_{name}": getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> RiskRange | None:
+        """The range that stands in a row with those names; None in what was told before there were any."""
+        if row["interval_days"] is None:
+            return None
+        sides = {name: float(row[f"interval_{name}"]) for name in ("p0", "p1", "low", "high")}
+        return cls(days=int(row["interval_days"]), **sides)
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One score. Health: 0 to 100, 100 = healthy; risks: probability to leave within the horizon in days."""
+    """One score. Health: 0 to 100, 100 = healthy; risks: probability to leave within the horizon in days.
+
+    ``range`` is None in scores that were told before there were ranges.
+    """
 
     risk: Mapping[int, float]
+    range: RiskRange | None
     health: float
     band: Band
     grade: str
@@ -51,6 +88,7 @@ class Score:
         """The score under the names of the model's score columns, in their order (account and as_of apart)."""
         return {
             **{f"risk_{days}": risk for days, risk in self.risk.items()},
+            **(self.range.columns() if self.range else dict.fromkeys(_RANGE_COLUMNS)),
             "health": self.health,
             "band": str(self.band),
             "grade": self.grade,
@@ -67,6 +105,7 @@ class Score:
         """The score that stands in a row with those names."""
         return cls(
             risk={days: float(row[f"risk_{days}"]) for days in HORIZONS_DAYS},
+            range=RiskRange.of(row),
             health=float(row["health"]),
             band=Band(row["band"]),
             grade=str(row["grade"]),
@@ -148,19 +187,30 @@ def assess(features: pd.DataFrame, bundle: Bundle) -> list[Assessment]:
     scores = bundle.score(features)
     _require_whole(features, scores)
     points, expected = bundle.feature_points(features), bundle.expected(features)
-    rows = zip(records(features), records(scores), records(points), records(expected), strict=True)
+    sides = zip(
+        records(bundle.offset_points(features)),
+        bundle.grade_reasons(features, scores),
+        bundle.own_weights(features).tolist(),
+        strict=True,
+    )
+    besides = [Besides(offsets, Grounds(reasons, weight)) for offsets, reasons, weight in sides]
+    rows = zip(records(features), records(scores), records(points), records(expected), besides, strict=True)
     return [_assessment(*row) for row in rows]
 
 
 def _assessment(
-    row: Mapping[str, Any], scored: Mapping[str, Any], points: Mapping[str, Any], expected: Mapping[str, Any]
+    row: Mapping[str, Any],
+    scored: Mapping[str, Any],
+    points: Mapping[str, Any],
+    expected: Mapping[str, Any],
+    besides: Besides,
 ) -> Assessment:
     score = Score.of(scored)
     return Assessment(
         account_id=str(row["account_id"]),
         as_of=pd.Timestamp(row["as_of"]).to_pydatetime().astimezone(UTC),
         score=score,
-        explanation=explain(row, points, expected, score.points),
+        explanation=explain(row, points, expected, score.points, besides=besides),
         facts=_facts(row),
         known=KnownFeatures.of(row),
     )

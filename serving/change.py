@@ -25,10 +25,13 @@ from features.vocabulary import Subcategory
 from serving.assessment import records
 from serving.entries import Entry
 from serving.kept_models import KeptModel
-from training.model import Bundle
+from training.model import OFFSET_OWNERS, Bundle
 
 CALENDAR_FEATURES = frozenset(
-    {"campaigns_live_pre", "campaigns_live_active", "campaigns_live_post", "weeks_since_wrap", "weeks_to_next_start"}
+    {
+        *("campaigns_live_pre", "campaigns_live_active", "campaigns_live_post"),
+        *("weeks_since_wrap", "weeks_to_next_start", "phase"),
+    }
 )
 """Features that move as the campaign calendar goes by, whatever the account does. Reviewed by hand; a null among them
 (no campaign ended, none known ahead) is calendar knowledge, too, not missing data."""
@@ -62,12 +65,15 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """One feature: its values at both scores (None = not known) and the points its contribution moved by."""
+    """One feature: its values at both scores (None = not known) and the points its contribution moved by.
+
+    Words are values of features that choose an offset of the calibration.
+    """
 
     feature: str
     subcategory: Subcategory
-    before: float | None
-    after: float | None
+    before: float | str | None
+    after: float | str | None
     points: float
 
     @property
@@ -179,10 +185,12 @@ def _views(scored_by: Kept, before: Kept, after: Kept) -> tuple[_Views | None, s
 
 def _told(bundle: Bundle, features: pd.DataFrame) -> _Told:
     (scored,), (points,) = records(bundle.score(features)), records(bundle.feature_points(features))
+    (offsets,) = records(bundle.offset_points(features))
+    owners = {name: Subcategory(part) for name, part in zip(bundle.features, bundle.subcategories, strict=True)}
     return _Told(
         health=float(scored["health"]),
-        points={name: float(amount) for name, amount in points.items()},
-        owners={name: Subcategory(part) for name, part in zip(bundle.features, bundle.subcategories, strict=True)},
+        points={name: float(amount) for name, amount in (points | offsets).items()},
+        owners=owners | OFFSET_OWNERS,
         shrink=float(scored["shrink_adjust"]),
         clip=float(scored["clip_adjust"]),
     )
@@ -238,7 +246,9 @@ def _kept_parts(before: Entry, after: Entry) -> tuple[ChangePart, ...]:
     )
 
 
-def _known(value: Any) -> float | None:
+def _known(value: Any) -> float | str | None:
+    if isinstance(value, str):
+        return value
     return None if value is None or value != value else float(value)  # noqa: PLR0124  NaN is the only value unlike itself
 
 

@@ -39,7 +39,7 @@ class ChangePartOut(Body):
     cause: Cause = Field(
         description="data: what the account did, per subcategory; calendar: its campaigns went on; missing_data: "
         "values appeared or went missing; model: another version; data_or_model: cannot be told apart any more; "
-        "thin_data: drawn to the usual level; limits: kept within 0 to 100; rounding"
+        "thin_data: limited data, drawn to what is usual in the segment; limits: kept within 0 to 100; rounding"
     )
     subcategory: Subcategory | None = Field(description="there for data and data_or_model")
     title: str

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from features.catalogue import FEATURES, Style
 from features.vocabulary import Phase, Subcategory
 from serving.change import Basis, Cause, Change, ChangePart, Moved
-from serving.explain import LEAST_POINTS, TITLES
+from serving.explain import LEAST_POINTS, LIMITED_DATA, TITLES
 from serving.wording import signed_points, written
 
 SHOWN = 3
@@ -29,7 +29,7 @@ CAUSE_TITLES: Mapping[Cause, str] = {
     Cause.CALENDAR: "Campaign calendar",
     Cause.MISSING_DATA: "Values that appeared or went missing",
     Cause.MODEL: "Model version",
-    Cause.THIN_DATA: "Drawn to the usual level, for want of data",
+    Cause.THIN_DATA: LIMITED_DATA,
     Cause.LIMITS: "Kept within 0 to 100",
     Cause.ROUNDING: "Rounding",
 }
@@ -105,7 +105,7 @@ def _meaning(part: ChangePart, change: Change) -> str:
         return f"Model version {now.model_version} took over from version {then.model_version} and weighs {what} anew:"
     return {
         Cause.MISSING_DATA: "Values became known that were not, or stopped being known:",
-        Cause.THIN_DATA: "An account with little data is drawn to the usual level of its segment:",
+        Cause.THIN_DATA: "The less data an account has, the more it is drawn to what is usual in its segment:",
         Cause.LIMITS: "Health is kept within 0 to 100:",
         Cause.ROUNDING: "What computing with so many digits leaves over:",
     }[part.cause]

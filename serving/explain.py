@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from features.catalogue import FEATURES, Feature, Use, feature_named
+from features.catalogue import FEATURES, Feature, Style, Use, feature_named
 from features.vocabulary import Subcategory
 from serving.wording import NOT_KNOWN, signed_points, written
 
@@ -39,6 +39,17 @@ TITLES: dict[Subcategory, str] = {
     Subcategory.MARKET: "Market",
     Subcategory.CONTEXT: "Context",
 }
+
+
+_OFFSETS = {
+    "segment": (Subcategory.CONTEXT, "Segment", "Accounts of the segment {actual}"),
+    "phase": (Subcategory.CAMPAIGN, "Campaign phase", "Accounts in the phase {actual}"),
+}
+"""Subcategory, label and words for each offset of the calibration."""
+
+
+LIMITED_DATA = "Limited data: drawn to what is usual in the segment"
+"""The component of health that is no subcategory's. Every account has one: nobody's data are without limit."""
 
 
 class Effect(StrEnum):
@@ -74,12 +85,36 @@ class SubcategoryPart:
 
 
 @dataclass(frozen=True, slots=True)
+class Grounds:
+    """What a score rests on.
+
+    ``grade_reasons``: the amount of data, then what keeps the grade from the next better one. ``own_weight``: share 0-1
+    of the estimate that is the account's own; the rest is what is usual in its segment.
+    """
+
+    grade_reasons: tuple[str, ...]
+    own_weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Besides:
+    """What is told beside features: points of the calibration's offsets, by the feature that chooses the offset."""
+
+    offsets: Mapping[str, float]
+    grounds: Grounds
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
-    """The strongest reasons in both directions and every subcategory's part; strongest first."""
+    """The strongest reasons in both directions and every subcategory's part; strongest first.
+
+    ``grounds`` is None in what was told before there were any.
+    """
 
     lowers: tuple[Reason, ...]
     raises: tuple[Reason, ...]
     subcategories: tuple[SubcategoryPart, ...]
+    grounds: Grounds | None = None
 
 
 def explain(
@@ -87,6 +122,8 @@ def explain(
     points: Mapping[str, float],
     expected: Mapping[str, float],
     subcategory_points: Mapping[Subcategory, float],
+    *,
+    besides: Besides | None = None,
 ) -> Explanation:
     """Explain one account.
 
@@ -94,10 +131,14 @@ def explain(
     are the scored ``points_*``, which stay the truth where single reasons are left out.
     """
     reasons = [reason for name in points if (reason := _reason(name, features, points, expected)) is not None]
+    for name, amount in besides.offsets.items() if besides else ():
+        if (reason := _offset_reason(name, float(amount), features)) is not None:
+            reasons.append(reason)
     return Explanation(
         lowers=_strongest(reasons, Effect.LOWERS),
         raises=_strongest(reasons, Effect.RAISES),
         subcategories=tuple(_part(part, subcategory_points[part], features) for part in Subcategory),
+        grounds=besides.grounds if besides else None,
     )
 
 
@@ -128,12 +169,35 @@ def _reason(
         feature=name,
         subcategory=feature.subcategory,
         label=feature.label,
-        sentence=f"{told} This {effect} the estimate by {signed_points(abs(amount)).lstrip('+')} points.",
+        sentence=f"{told} {_moves(effect, amount)}",
         actual=actual_text,
         expected=usual_text,
         points=amount,
         effect=effect,
     )
+
+
+def _offset_reason(name: str, amount: float, features: Mapping[str, Any]) -> Reason | None:
+    actual = written(features[name], Style.TEXT)
+    if abs(amount) < LEAST_POINTS or actual == NOT_KNOWN:
+        return None
+    effect, often = (Effect.LOWERS, "more") if amount < 0 else (Effect.RAISES, "less")
+    subcategory, label, who = _OFFSETS[name]
+    told = f"{who.format(actual=actual)} leave {often} often than the rest of their figures says."
+    return Reason(
+        feature=name,
+        subcategory=subcategory,
+        label=label,
+        sentence=f"{told} {_moves(effect, amount)}",
+        actual=actual,
+        expected="any",
+        points=amount,
+        effect=effect,
+    )
+
+
+def _moves(effect: Effect, amount: float) -> str:
+    return f"This {effect} the estimate by {signed_points(abs(amount)).lstrip('+')} points."
 
 
 def _contradicts(feature: Feature, actual: float, usual: float, effect: Effect) -> bool:

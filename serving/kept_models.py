@@ -70,7 +70,7 @@ class KeptModels:
                 try:
                     bundle = self._open(folder)
                 except IntegrityError:
-                    return KeptModel(version, None, f"the files of model version {version} are not those of then")
+                    return KeptModel(version, None, f"the files of model version {version} can no longer be used")
                 self._kept[version] = bundle
             self._kept.move_to_end(version)
             while len(self._kept) > MOST_KEPT:

@@ -20,7 +20,7 @@ from features.catalogue import feature_list_hash
 from features.state import make_append_only
 from features.vocabulary import HORIZONS_DAYS, Subcategory
 from serving.assessment import FEATURE_NAMES, NUMBERS, WORDS, Assessment, Facts
-from serving.explain import Effect, Explanation, Reason, SubcategoryPart
+from serving.explain import Effect, Explanation, Grounds, Reason, SubcategoryPart
 
 METADATA = sa.MetaData()
 CATALOGUE_HASH = feature_list_hash(FEATURE_NAMES)
@@ -32,6 +32,8 @@ SCORES = sa.Table(
     sa.Column("account_id", sa.String, nullable=False),
     sa.Column("as_of", sa.String, nullable=False),
     *(sa.Column(f"risk_{days}", sa.Double, nullable=False) for days in HORIZONS_DAYS),
+    sa.Column("interval_days", sa.Integer),
+    *(sa.Column(f"interval_{side}", sa.Double) for side in ("p0", "p1", "low", "high")),
     sa.Column("health", sa.Double, nullable=False),
     sa.Column("band", sa.String, nullable=False),
     sa.Column("grade", sa.String, nullable=False),
@@ -129,6 +131,7 @@ def explanation_of(packed: bytes) -> Explanation:
         lowers=tuple(_reason(reason) for reason in document["lowers"]),
         raises=tuple(_reason(reason) for reason in document["raises"]),
         subcategories=tuple(_part(part) for part in document["subcategories"]),
+        grounds=_grounds(document.get("grounds")),
     )
 
 
@@ -140,6 +143,10 @@ def moment_text(moment: datetime) -> str:
 def _reason(document: dict[str, Any]) -> Reason:
     kind = {"subcategory": Subcategory(document["subcategory"]), "effect": Effect(document["effect"])}
     return Reason(**(document | kind))
+
+
+def _grounds(document: dict[str, Any] | None) -> Grounds | None:
+    return Grounds(tuple(document["grade_reasons"]), float(document["own_weight"])) if document else None
 
 
 def _part(document: dict[str, Any]) -> SubcategoryPart:

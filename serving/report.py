@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 
 from features.vocabulary import Band
 from serving.assessment import Assessment, Score
-from serving.explain import HEALTH_SCALE, Reason
-from serving.wording import signed_points, written_share
+from serving.explain import HEALTH_SCALE, Explanation, Reason
+from serving.wording import signed_points, written_range, written_share
 from training.model import SCORE_COLUMNS
 
 _MOMENT = pa.timestamp("us", tz="UTC")
@@ -27,13 +27,17 @@ _MOMENT = pa.timestamp("us", tz="UTC")
 
 @dataclass(frozen=True, slots=True)
 class CohortReport:
-    """What one batch told: one assessment per account, how many accounts are too new, how many entries are new."""
+    """What one batch told: one assessment per account, and how many entries are new in the ledger.
+
+    Not told of: ``onboarding`` accounts are too new, of ``silent`` ones no source told anything lately.
+    """
 
     as_of: datetime
     model_version: str
     data_watermark: datetime | None
     assessments: tuple[Assessment, ...]
     onboarding: int
+    silent: int
     added: int
 
     @property
@@ -57,9 +61,10 @@ class CohortReport:
         bands = Counter(one.score.band for one in self.assessments)
         shares = ", ".join(f"{bands[band]} {band}" for band in Band if bands[band])
         when = f"at {self.as_of.date()} by model version {self.model_version}"
+        left_out = f"{self.onboarding} accounts are too new to be scored, of {self.silent} no source tells anything"
         return [
             f"{len(self.assessments)} accounts scored {when}: {shares or 'none'}",
-            f"{self.onboarding} accounts are too new to be scored; {self.added} entries added to the ledger",
+            f"{left_out}; {self.added} entries added to the ledger",
         ]
 
     def document(self) -> dict[str, Any]:
@@ -70,6 +75,7 @@ class CohortReport:
             "data_watermark": self.data_watermark,
             "scored": len(self.assessments),
             "onboarding": self.onboarding,
+            "silent": self.silent,
             "added": self.added,
             "bands": dict(Counter(str(one.score.band) for one in self.assessments)),
         }
@@ -91,6 +97,7 @@ class AccountReport:
             f"{name} at {self.assessment.as_of.date()}: health {score.health:.0f} ({score.band}, grade {score.grade})",
             f"health is {HEALTH_SCALE}",
             f"risk of leaving within {risks}",
+            *_sureness(score, self.assessment.explanation),
             f"phase: {score.phase}; campaigns: {facts.campaigns_live or 'none live'}; model {score.model_version}",
             *self._sum(score),
             *_listed("lowers the estimate most:", self.assessment.explanation.lowers),
@@ -113,10 +120,17 @@ class AccountReport:
         for part in self.assessment.explanation.subcategories:
             gaps = f"; not known: {', '.join(part.gaps)}" if part.gaps else ""
             yield f"  {part.title:<22}{signed_points(part.points):>8}  {part.words}{gaps}"
-        for title, amount in (("cut to 0..100", score.clip_adjust), ("thin data", score.shrink_adjust)):
+        for title, amount in (("cut to 0..100", score.clip_adjust), ("limited data", score.shrink_adjust)):
             if amount:
                 yield f"  {title:<22}{signed_points(amount):>8}"
         yield f"  {'health':<22}{score.health:>8.1f}"
+
+
+def _sureness(score: Score, explanation: Explanation) -> Iterator[str]:
+    if score.range is not None:
+        yield f"the risk within {score.range.days} days lies {written_range(score.range.low, score.range.high)}"
+    if explanation.grounds is not None:
+        yield f"grade {score.grade}: {'; '.join(explanation.grounds.grade_reasons)}"
 
 
 def _listed(title: str, reasons: tuple[Reason, ...]) -> list[str]:

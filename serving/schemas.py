@@ -31,6 +31,7 @@ _SCORE: JsonDict = {
     "grade": "B",
     "phase": "post",
     "risk": {"days_30": 0.06, "days_60": 0.11, "days_90": 0.19, "days_180": 0.31},
+    "risk_range": {"days": 90, "low": 0.12, "high": 0.29, "width": 0.17, "p0": 0.18, "p1": 0.21},
     "base_points": 63.2,
     "points": {
         "engagement": -11.4,
@@ -72,6 +73,19 @@ class Risk(Body):
     days_180: Probability
 
 
+class RiskRangeOut(Body):
+    """How sure a risk is. Where few accounts left in the past, the range is wide."""
+
+    days: int = Field(description="the horizon of the risk that this is about")
+    low: Probability = Field(
+        description="what is known allows the risk to be as low as this, luck of the past included"
+    )
+    high: Probability = Field(description="and as high as this; the risk itself lies between the two")
+    width: Probability = Field(description="high minus low")
+    p0: Probability = Field(description="Venn-Abers: the calibrated reading as if the account had stayed")
+    p1: Probability = Field(description="Venn-Abers: the calibrated reading as if the account had left")
+
+
 class Points(Body):
     """Points of each subcategory on the health scale; negative lowers the estimate."""
 
@@ -94,10 +108,13 @@ class ScoreOut(Body):
     grade: str = Field(description="how much data the score rests on: A (most) to D")
     phase: Phase = Field(description="where the account stands in its campaigns")
     risk: Risk
+    risk_range: RiskRangeOut | None = Field(description="null in scores that were told before there were ranges")
     base_points: float = Field(description="health of the reference portfolio")
     points: Points
     clip_adjust: float = Field(description="what keeping health within 0 to 100 added")
-    shrink_adjust: float = Field(description="what caution with thin data added")
+    shrink_adjust: float = Field(
+        description="limited data: what drawing the estimate to the usual level of its segment added"
+    )
 
 
 class FreshnessOut(Body):
@@ -114,7 +131,8 @@ class ScoreResult(Body):
     account_id: str
     status: Status = Field(
         description="ok; not_found: no account with features has this id; stale: the features are too old, or later "
-        "than the moment this service judges by; insufficient_data: the account is too new to be scored"
+        "than the moment this service judges by; insufficient_data: the account is too new to be scored, or no source "
+        "told anything of it in half a year"
     )
     as_of: datetime | None = Field(description="moment the features were taken at; nothing later was known")
     freshness: FreshnessOut | None
@@ -176,6 +194,17 @@ class SubcategoryOut(Body):
     gaps: list[str] = Field(description="labels of the features that are not known")
 
 
+class GroundsOut(Body):
+    """What a score rests on."""
+
+    grade_reasons: list[str] = Field(
+        description="the amount of data, then what keeps the grade from the next better one"
+    )
+    own_weight: Probability = Field(
+        description="share of the estimate that is the account's own; the rest is what is usual in its segment"
+    )
+
+
 class ExplanationOut(Body):
     """Why the score is what it is. Contributions to an estimate, not causes."""
 
@@ -183,6 +212,7 @@ class ExplanationOut(Body):
     lowers: list[ReasonOut] = Field(description="at most three, strongest first")
     raises: list[ReasonOut] = Field(description="at most three, strongest first")
     subcategories: list[SubcategoryOut]
+    grounds: GroundsOut | None
 
 
 class ExplanationResponse(ScoreResult):
@@ -257,38 +287,3 @@ class ModelsResponse(Body):
 
     champion: ChampionOut
     refused: list[RefusalOut]
-
-
-class FieldErrorOut(Body):
-    """One rule that the input breaks."""
-
-    field: str = Field(description="the place in the request", examples=["body.account_ids[0]"])
-    rule: str = Field(examples=["string_too_long"])
-    message: str
-
-
-class ProblemOut(BaseModel):
-    """A refusal in the form of RFC 9457."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "type": "urn:campaign-pulse:problem:not-found",
-                    "title": "Not Found",
-                    "status": 404,
-                    "detail": "No account has this id.",
-                    "instance": "urn:campaign-pulse:request:4f0c1d5e",
-                    "request_id": "4f0c1d5e",
-                }
-            ]
-        }
-    )
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    request_id: str
-    errors: list[FieldErrorOut] | None = Field(default=None, description="there for status 422 only")

@@ -99,14 +99,19 @@ class Scorer:
             data_watermark=self.watermarks.at(snapshot),
             assessments=tuple(told),
             onboarding=int((cohort["cohort_status"] == CohortStatus.ONBOARDING).sum()),
+            silent=int(cohort["cohort_status"].isin(SCORED).sum()) - len(told),
             added=added,
         )
 
     def assess_cohort(self, as_of: datetime, *, progress: Progress = silent) -> list[Assessment]:
-        """One assessment per account that could still leave at a built ``as_of``, ordered by account id."""
+        """One assessment per account that could still leave at a built ``as_of``, ordered by account id.
+
+        An account of which no source told anything lately gets none.
+        """
         cohort = read_cohort(self._home, [as_of])
         rows = cohort.loc[cohort["cohort_status"].isin(SCORED), ["account_id", "as_of"]].reset_index(drop=True)
         features = self._store.historical(rows)
+        features = features[~self.bundle.abstains(features)]
         told: list[Assessment] = []
         for start in range(0, len(features), _CHUNK):
             told += assess(features.iloc[start : start + _CHUNK].reset_index(drop=True), self.bundle)
@@ -118,7 +123,7 @@ class Scorer:
 
         Raises:
             UnknownAccount: the account was no customer then, or too new to be scored.
-            MissingStateError: no snapshot within 8 days before ``as_of`` is built.
+            MissingStateError: no snapshot within 8 days before ``as_of`` is built, or no source told anything lately.
         """
         snapshot = self._snapshot_at(as_of)
         cohort = read_cohort(self._home, [snapshot])
@@ -130,8 +135,15 @@ class Scorer:
                 found=f"{account_id!r} at {snapshot.date()}",
                 todo="run `pulse score --as-of DATE --out FILE` to list the accounts of a date",
             )
-        rows = found[["account_id", "as_of"]].reset_index(drop=True)
-        return AccountReport(assess(self._store.historical(rows), self.bundle)[0], self.watermarks.at(snapshot))
+        features = self._store.historical(found[["account_id", "as_of"]].reset_index(drop=True))
+        if self.bundle.abstains(features).any():
+            raise MissingStateError(
+                "nothing can be said of this account at this date",
+                expected="a row from at least one source in the 26 weeks before (of campaigns: in the 400 days before)",
+                found="none",
+                todo="see with `pulse sources status` which sources fell silent, and ingest what is missing",
+            )
+        return AccountReport(assess(features, self.bundle)[0], self.watermarks.at(snapshot))
 
     def require_features(self) -> None:
         """See that the online store answers.
@@ -148,10 +160,11 @@ class Scorer:
         """
         distinct = list(dict.fromkeys(account_ids))
         features = self._store.online(distinct)
-        columns = (features[name] for name in ("account_id", "found", "as_of", "cohort_status"))
+        columns = (features[name] for name in ("account_id", "found", "as_of"))
+        known = features["cohort_status"].isin(SCORED) & ~self.bundle.abstains(features)
         answers = {
-            account_id: _judged(account_id, as_of if found else None, status, now)
-            for account_id, found, as_of, status in zip(*columns, strict=True)
+            account_id: _judged(account_id, as_of if found else None, enough, now)
+            for account_id, found, as_of, enough in zip(*columns, known, strict=True)
         }
         scorable = [answers[account_id].status is Status.OK for account_id in features["account_id"]]
         for told in assess(features.loc[scorable].drop(columns="found").reset_index(drop=True), self.bundle):
@@ -171,12 +184,12 @@ class Scorer:
         return max(fresh)
 
 
-def _judged(account_id: str, as_of: pd.Timestamp | None, cohort_status: str | None, now: datetime) -> ScoredAccount:
+def _judged(account_id: str, as_of: pd.Timestamp | None, enough: bool, now: datetime) -> ScoredAccount:
     if as_of is None:
         return ScoredAccount(account_id, Status.NOT_FOUND)
     moment = as_of.to_pydatetime().astimezone(UTC)
     freshness = Freshness.of(moment, now)
     if freshness.stale:
         return ScoredAccount(account_id, Status.STALE, moment, freshness)
-    status = Status.OK if cohort_status in SCORED else Status.INSUFFICIENT_DATA
+    status = Status.OK if enough else Status.INSUFFICIENT_DATA
     return ScoredAccount(account_id, status, moment, freshness)

@@ -35,9 +35,30 @@ def written_share(share: float) -> str:
     return _share(share)
 
 
+def written_range(low: float, high: float) -> str:
+    """Two probabilities: ``between 3 % and 9 %``; rounded outwards, so that the words never promise more.
+
+    Whole percents, under one percent tenths; a lower end that rounds to nothing leaves ``under 2 %``.
+    """
+    ends = _outwards(low, math.floor), _outwards(high, math.ceil)
+    if ends == (0.0, 100.0):
+        return "anywhere between 0 % and 100 %"
+    return f"under {_percent(ends[1])}" if ends[0] == 0 else f"between {_percent(ends[0])} and {_percent(ends[1])}"
+
+
 def signed_points(points: float) -> str:
     """Points of the health scale with their sign, one decimal: ``+4.2``."""
     return _signed(points, 1)
+
+
+def _outwards(chance: float, rounded: Callable[[float], int]) -> float:
+    # A float a hair beyond a whole percent is that percent.
+    percent = round(100 * chance, 9)
+    return rounded(percent) * 1.0 if percent >= 1 else rounded(round(10 * percent, 8)) / 10
+
+
+def _percent(percent: float) -> str:
+    return f"{_plain(percent, 1 if 0 < percent < 1 else 0)} %"
 
 
 def _number(value: float) -> str:

@@ -43,7 +43,7 @@ def help_of(*words: str) -> str:
 
 
 def test_the_commands_are_those_of_the_readme() -> None:
-    assert set(re.findall(r"(?:bin/|`)pulse ([a-z]+)\b", README)) == {name.split()[0] for name in NAMES}
+    assert set(re.findall(r"(?:bin/|`)pulse ([a-z-]+)\b", README)) == {name.split()[0] for name in NAMES}
     assert [name for name in NAMES if not re.search(rf"(?:bin/|`)pulse {name}\b", README)] == []
     page = help_of()
     assert all(re.search(rf"\b{name.split()[0]}\b", page) for name in NAMES)
@@ -129,7 +129,7 @@ def test_asking_an_empty_home_writes_nothing(tmp_path: Path) -> None:
 def test_no_model_yet_is_an_answer_and_no_failure(tmp_path: Path) -> None:
     told = pulse("models", home=tmp_path / "home")
     assert told.code == 0
-    assert told.document == {"live": None, "versions": [], "promotions": []}
+    assert told.document == {"live": None, "versions": [], "promotions": [], "approvals": []}
     assert "pulse train" in told.stdout
 
 

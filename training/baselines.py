@@ -36,7 +36,9 @@ _NO_DATE = -1.0
 _FARTHEST_SD = 5.0
 """Standardised features are cut at 5 standard deviations: one odd value must not decide a linear risk."""
 
-_INVERSE_PENALTY = 0.05
+PENALTIES = (0.05, 0.2, 0.0125)
+"""Inverse penalties worth trying, the best guess first; more than this the folds cannot tell apart."""
+
 _L1_SHARE = 0.5
 """Elastic net, half lasso; with 100 correlated features and a few hundred leavers a strong penalty ranks best."""
 
@@ -84,7 +86,13 @@ def fit_timing_only(rows: pd.DataFrame, label: Floats, weight: Floats | None = N
 
 
 def fit_logistic(
-    rows: pd.DataFrame, label: Floats, weight: Floats | None = None, *, features: Sequence[str], seed: int = 0
+    rows: pd.DataFrame,
+    label: Floats,
+    weight: Floats | None = None,
+    *,
+    features: Sequence[str],
+    seed: int = 0,
+    inverse_penalty: float = PENALTIES[0],
 ) -> Baseline:
     """Elastic-net logistic regression on ``features`` and timing as steps: the honest straight-line rival.
 
@@ -99,7 +107,7 @@ def fit_logistic(
         StandardScaler(),
         FunctionTransformer(np.clip, kw_args={"a_min": -_FARTHEST_SD, "a_max": _FARTHEST_SD}),
         LogisticRegression(
-            solver="saga", C=_INVERSE_PENALTY, l1_ratio=_L1_SHARE, tol=1e-3, max_iter=1_000, random_state=seed
+            solver="saga", C=inverse_penalty, l1_ratio=_L1_SHARE, tol=1e-3, max_iter=1_000, random_state=seed
         ),
     )
     columns = tuple(dict.fromkeys(name for name in features if name not in TIMING_COLUMNS[:2]))

@@ -21,14 +21,19 @@ from training.explainer import Explainer
 from training.inputs import AMOUNT_OF_DATA, WORDS, numbers_of, require_columns
 from training.periods import FEATURE_OF_INPUT, TIMING_INPUTS, Floats, Timing, decision_now, timing_inputs
 from training.reference import Reference
-from training.reliability import grades, segment_level, shrinkage
-from training.scorecard import bands, base_points, health, points_of, risks, summed
+from training.reliability import Bools, abstains, grade_reasons, grades
+from training.scorecard import bands, base_points, health, points_of, points_per_log_odd, risks, summed
+from training.shrinkage import Ahead, UsualLevels, full_data_weeks, own_weight, pull, segment_level, timing_codes
+from training.venn_abers import NO_SPREAD, RiskSpread, Spread
 
 _POINTS = tuple(f"points_{part}" for part in Subcategory)
+_SPREAD = ("interval_p0", "interval_p1", "interval_low", "interval_high")
 SCORE_COLUMNS = (
-    *("account_id", "as_of", *(f"risk_{days}" for days in HORIZONS_DAYS)),
+    *("account_id", "as_of", *(f"risk_{days}" for days in HORIZONS_DAYS), "interval_days", *_SPREAD),
     *("health", "band", "grade", "phase", "base_points", *_POINTS, "clip_adjust", "shrink_adjust", "model_version"),
 )
+OFFSET_OWNERS = {"segment": Subcategory.CONTEXT, "phase": Subcategory.CAMPAIGN}
+"""The subcategory that the offsets of the calibration count in, by the feature that chooses the offset."""
 
 _ROWS_AT_ONCE = 16_384
 """Seven rows of inputs per account: 90 MB at a time, whatever the number of accounts."""
@@ -52,6 +57,7 @@ class Bundle:
     config: TrainingConfig
     facts: dict[str, Any]
     explainer: Explainer
+    spread: RiskSpread = NO_SPREAD
     threads: int = 1
 
     @property
@@ -82,8 +88,9 @@ class Bundle:
     def score(self, features: pd.DataFrame) -> pd.DataFrame:
         """Score rows: :data:`SCORE_COLUMNS`, one row per input row in its order, index 0..n-1.
 
-        Risks are chances 0-1 that the account decides of its own will to leave within 30, 60, 90, 180 days; health is
-        on 0-100 as if the decision fell now. ``health = base_points + sum of points + clip_adjust + shrink_adjust``.
+        Risks are chances 0-1 that the account decides of its own will to leave within 30, 60, 90, 180 days;
+        ``interval_*`` say how sure the risk within ``interval_days`` is (:class:`training.venn_abers.Spread`). Health
+        is on 0-100 as if the decision fell now. ``health = base_points + sum of points + clip_adjust + shrink_adjust``.
 
         Raises:
             IntegrityError: a column is missing, repeated or holds no numbers; it is named.
@@ -96,11 +103,49 @@ class Bundle:
     def feature_points(self, features: pd.DataFrame) -> pd.DataFrame:
         """Points per feature on the health scale; columns are :attr:`features`, rows as given, index 0..n-1.
 
-        The features of a subcategory add up to its points in :meth:`score`; timing is told under the catalogue's
-        ``days_to_decision`` and ``is_evergreen``, in context. Raises as :meth:`score`.
+        The features of a subcategory and its offset (:meth:`offset_points`) add up to its points in :meth:`score`;
+        timing is told under the catalogue's ``days_to_decision`` and ``is_evergreen``, in context. Raises as
+        :meth:`score`.
         """
         require_columns(features, self.needed_columns)
         return pd.concat([self._feature_points(part) for part in _parts(features)], ignore_index=True)
+
+    def offset_points(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Points of the calibration's offsets against the reference portfolio; columns are :data:`OFFSET_OWNERS`.
+
+        Accounts of a segment, or in a phase, leave more or less often than their features alone say; that difference
+        counts in the subcategory of the owner. Rows as given, index 0..n-1. Raises as :meth:`score`.
+        """
+        require_columns(features, self.needed_columns)
+        points = self._offset_points(self.calibration.offsets(features))
+        return pd.DataFrame(points, columns=list(OFFSET_OWNERS))
+
+    def interval_logits(self, features: pd.DataFrame) -> Floats:
+        """Stated log-odds of leaving within each interval ahead (n, intervals), the pull of thin accounts included.
+
+        The risks of :meth:`score` are made of these. Raises as :meth:`score`.
+        """
+        require_columns(features, self.needed_columns)
+        parts = _parts(features)
+        return np.vstack(
+            [
+                self._interval_logits(numbers_of(part, self.model_features), part, self.calibration.offsets(part))
+                for part in parts
+            ]
+        )
+
+    def own_weights(self, features: pd.DataFrame) -> Floats:
+        """How much of each estimate rests on the account itself, 0-1; the rest on what is usual in its segment."""
+        return own_weight(full_data_weeks(features), self.half_weight_weeks)
+
+    def grade_reasons(self, features: pd.DataFrame, scored: pd.DataFrame) -> list[tuple[str, ...]]:
+        """In words: what the grades of scored rows rest on, and what keeps them from better ones."""
+        spread = Spread(*(scored[name].to_numpy(np.float64) for name in _SPREAD))
+        return grade_reasons(features, scored["grade"].to_numpy(), spread, self.config.grades)
+
+    def abstains(self, features: pd.DataFrame) -> Bools:
+        """True for rows of which nothing may be said: no source told anything lately."""
+        return abstains(features)
 
     def expected(self, features: pd.DataFrame) -> pd.DataFrame:
         """What is usual for each row: medians of the reference portfolio in its phase and segment, index 0..n-1.
@@ -122,19 +167,24 @@ class Bundle:
     def _score_part(self, rows: pd.DataFrame) -> pd.DataFrame:
         numbers = numbers_of(rows, self.model_features)
         told = self.explainer.told(now_inputs(numbers, self.config), threads=self.threads)
-        now = self.calibration.logits(told.margins, 0)
+        offsets = self.calibration.offsets(rows)
+        now = self.calibration.logits(told.margins, 0, offsets)
         usual = segment_level(self.reference.segments, self.reference.overall, rows["segment"])
-        shift = shrinkage(rows, now, usual, self.half_weight_weeks)
         chances = risks(
-            self._interval_logits(numbers, Timing.of(rows), shift), self.config.interval_bounds_days[1:], HORIZONS_DAYS
+            self._interval_logits(numbers, rows, offsets), self.config.interval_bounds_days[1:], HORIZONS_DAYS
         )
-        points = self._group_points(told.groups)
-        level = health(self._base, points, shift, self.config.scale)
-        grade = grades(rows, self.config.grades)
+        spread = self.spread.of(
+            chances[self.config.headline_days], full_data_weeks(rows) < self.config.thin_below_weeks
+        )
+        points = self._group_points(told.groups, offsets)
+        level = health(self._base, points, pull(now, usual, self.own_weights(rows)), self.config.scale)
+        grade = grades(rows, spread, self.config.grades)
         scored = {
             "account_id": rows["account_id"].to_numpy(),
             "as_of": rows["as_of"].array,
             **{f"risk_{days}": chance for days, chance in chances.items()},
+            "interval_days": self.config.headline_days,
+            **dict(zip(_SPREAD, (spread.p0, spread.p1, spread.low, spread.high), strict=True)),
             "health": level.score,
             "band": bands(level.score, grade, rows["cohort_status"], self.config.scale),
             "grade": grade,
@@ -147,23 +197,39 @@ class Bundle:
         }
         return pd.DataFrame(scored, columns=list(SCORE_COLUMNS))
 
-    def _interval_logits(self, numbers: Floats, timing: Timing, shift: Floats) -> Floats:
-        # One call for all intervals; the shift is the same in each, so horizons cannot cross.
-        count, ones = len(numbers), np.ones(len(numbers))
-        stacked = [
-            np.hstack([numbers, timing_inputs(timing, low * ones, high * ones)])
-            for low, high in self.config.intervals_days
-        ]
-        raw = self.explainer.margins(np.vstack(stacked), threads=self.threads)
-        logits = [
-            self.calibration.logits(raw[position * count : (position + 1) * count], position) + shift
-            for position in range(len(stacked))
-        ]
-        return np.column_stack(logits)
+    def _interval_logits(self, numbers: Floats, rows: pd.DataFrame, offsets: Floats) -> Floats:
+        own, ahead = self.own_interval_logits(numbers, Timing.of(rows), offsets)
+        usual = UsualLevels(self.reference.levels).at(rows["segment"].tolist() * len(ahead), Ahead.joined(ahead))
+        return own + pull(own, usual.reshape(len(ahead), -1).T, self.own_weights(rows))
 
-    def _group_points(self, groups: Floats) -> Floats:
+    def own_interval_logits(self, numbers: Floats, timing: Timing, offsets: Floats) -> tuple[Floats, list[Ahead]]:
+        """Calibrated log-odds (n, intervals) of each row by its own features alone, and where each column stands.
+
+        ``numbers`` are the model features of the rows, ``offsets`` those of the calibration.
+        """
+        # One call for all intervals.
+        count, ones = len(numbers), np.ones(len(numbers))
+        inputs = [timing_inputs(timing, low * ones, high * ones) for low, high in self.config.intervals_days]
+        raw = self.explainer.margins(np.vstack([np.hstack([numbers, part]) for part in inputs]), threads=self.threads)
+        logits = [
+            self.calibration.logits(raw[position * count : (position + 1) * count], position, offsets)
+            for position in range(len(inputs))
+        ]
+        ahead = [Ahead(np.full(count, position), timing_codes(part)) for position, part in enumerate(inputs)]
+        return np.column_stack(logits), ahead
+
+    def _group_points(self, groups: Floats, offsets: Floats) -> Floats:
         usual = self.explainer.grouped(self._usual[np.newaxis, :])
-        return points_of(groups, usual, self.calibration.slope, self.config.scale)
+        points = points_of(groups, usual, self.calibration.slope, self.config.scale)
+        parts, of_offsets = list(Subcategory), self._offset_points(offsets)
+        for place, owner in enumerate(OFFSET_OWNERS.values()):
+            points[:, parts.index(owner)] += of_offsets[:, place]
+        return points
+
+    def _offset_points(self, offsets: Floats) -> Floats:
+        usual = np.array([self.reference.offsets[name] for name in OFFSET_OWNERS])
+        points: Floats = -points_per_log_odd(self.config.scale) * (offsets - usual)
+        return points
 
     def _feature_points(self, rows: pd.DataFrame) -> pd.DataFrame:
         points = self._input_points(self.contributions(rows))
@@ -184,7 +250,8 @@ class Bundle:
     @property
     def _base(self) -> float:
         usual = self.reference.expectation + sum(self.reference.usual[name] for name in self.inputs)
-        return base_points(self.calibration.slope, self.calibration.intercepts[0], usual, self.config.scale)
+        level = self.calibration.intercepts[0] + sum(self.reference.offsets[name] for name in OFFSET_OWNERS)
+        return base_points(self.calibration.slope, level, usual, self.config.scale)
 
 
 def now_inputs(numbers: Floats, config: TrainingConfig) -> Floats:

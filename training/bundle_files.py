@@ -25,6 +25,8 @@ MODEL, CALIBRATION, FEATURES, REFERENCE, GOLDEN = (
 )
 MANIFEST = "manifest.json"
 FILES = (MODEL, CALIBRATION, FEATURES, REFERENCE, GOLDEN)
+FORM = 2
+"""Raised when the documents change their meaning. Form 1 had no offsets, no usual levels and no intervals."""
 
 
 def write_files(folder: Path, files: Mapping[str, bytes], facts: Mapping[str, Any]) -> None:
@@ -41,7 +43,7 @@ def write_files(folder: Path, files: Mapping[str, bytes], facts: Mapping[str, An
             todo="write the new version to a folder of its own",
         )
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    manifest = json_bytes({**facts, "files": hashes})
+    manifest = json_bytes({**facts, "form": FORM, "files": hashes})
     aside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     aside.mkdir(parents=True)
     for name, content in {**files, MANIFEST: manifest}.items():
@@ -60,9 +62,11 @@ def read_files(folder: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
     The bytes returned are the bytes that were hashed, so nothing can change between the check and the use.
 
     Raises:
-        IntegrityError: a file is missing, is not the one that was written, or the manifest is not readable.
+        IntegrityError: a file is missing, is not the one that was written, or the manifest is not readable; or the
+            bundle was written in another form.
     """
     manifest = json_document(_read(folder, MANIFEST), folder, MANIFEST)
+    _require_form(manifest, folder)
     named = manifest.get("files")
     if not isinstance(named, dict) or set(named) != set(FILES):
         raise damaged(folder, MANIFEST, "another list of files")
@@ -71,6 +75,17 @@ def read_files(folder: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
         if hashlib.sha256(content).hexdigest() != named[name]:
             raise damaged(folder, name, "another content (SHA-256 differs)")
     return contents, manifest
+
+
+def _require_form(manifest: Mapping[str, Any], folder: Path) -> None:
+    form = manifest.get("form", 1)
+    if form != FORM:
+        raise IntegrityError(
+            "a model bundle has another form than this release reads",
+            expected=f"form {FORM} in {folder.name}/{MANIFEST}",
+            found=f"form {form!r}",
+            todo="train again with `pulse train --as-of DATE`, or use the release that wrote it",
+        )
 
 
 def bundle_hash(folder: Path) -> str:

@@ -1,13 +1,16 @@
 """How are the model's log-odds turned into chances that come true?
 
-Input grain: out-of-fold periods, each held out in later time. Output: one slope for all intervals and one intercept
-per interval: ``logit(lambda_k) = slope * r + intercept_k``. Affine, so contributions keep adding up, and with one
-slope horizons cannot cross (Platt scaling, domain 4.7.1).
+Input grain: out-of-fold periods, each held out in later time. Output: one slope for all intervals, one intercept per
+interval, and one offset per segment and per campaign phase: ``logit(lambda_k) = slope * r + intercept_k + of_segment +
+of_phase``. Affine, so contributions keep adding up, and with one slope horizons cannot cross (Platt scaling, domain
+4.7.1).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -25,48 +28,92 @@ _LEAST_SLOPE = 1e-3
 _LEAST_EVENTS_PER_PARAMETER = 1e-12
 
 
+GROUPINGS = ("segment", "phase")
+"""Columns whose values have offsets of their own, in this order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """From raw log-odds to calibrated ones: ``slope * r + intercepts[k]`` for interval k.
+    """From raw log-odds to calibrated ones: ``slope * r + intercepts[k]`` for interval k, plus the row's offsets.
 
-    ``events`` is the number of out-of-fold events it rests on.
+    ``events`` is the number of out-of-fold events it rests on. ``segments`` and ``phases`` hold the offsets in
+    log-odds; a value that was not seen has none, hence 0.
     """
 
     slope: float
     intercepts: tuple[float, ...]
     events: int
+    segments: Mapping[str, float] = field(default_factory=dict)
+    phases: Mapping[str, float] = field(default_factory=dict)
 
-    def logits(self, margins: Floats, interval: npt.NDArray[np.int64] | int) -> Floats:
-        """Calibrated log-odds of leaving within the interval; the interval is one for all rows, or one per row."""
+    def logits(self, margins: Floats, interval: npt.NDArray[np.int64] | int, offsets: Floats | None = None) -> Floats:
+        """Calibrated log-odds of leaving within the interval; the interval is one for all rows, or one per row.
+
+        ``offsets`` come from :meth:`offsets`; without them the rows stand at no segment and no phase.
+        """
         shift = np.asarray(self.intercepts, dtype=np.float64)[interval]
         logits: Floats = self.slope * margins + shift
-        return logits
+        return logits if offsets is None else logits + offsets[:, 0] + offsets[:, 1]
+
+    def offsets(self, rows: pd.DataFrame) -> Floats:
+        """Offsets in log-odds of rows with the columns :data:`GROUPINGS`: shape (n, 2)."""
+        tables = (self.segments, self.phases)
+        columns = [
+            [table.get(str(value), 0.0) for value in rows[name]] for name, table in zip(GROUPINGS, tables, strict=True)
+        ]
+        return np.array(columns, dtype=np.float64).T.reshape(len(rows), len(GROUPINGS))
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """Which of ``names`` each row belongs to: ``codes`` (n), -1 where it belongs to none."""
+
+    names: tuple[str, ...]
+    codes: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, values: pd.Series[str]) -> Grouped:
+        """The groups of a column, in alphabetical order; a missing value belongs to none."""
+        codes, names = pd.factorize(values, sort=True)
+        return cls(tuple(str(name) for name in names), codes.astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
     margin: Floats
-    interval: npt.NDArray[np.int64]
     y: Floats
     weight: Floats
+    groupings: tuple[Grouped, ...]
 
 
 def calibrate(out_of_fold: pd.DataFrame, config: TrainingConfig) -> Calibration:
-    """Fit the calibration on out-of-fold periods (columns margin, interval, y, weight).
+    """Fit the calibration on out-of-fold periods (columns account_id, margin, interval, y, weight, segment, phase).
 
-    Sampling weights are obeyed, so chances refer to all periods, not to the kept ones.
+    Sampling weights are obeyed, so chances refer to all periods, not to the kept ones. An account that leaves is an
+    event of several snapshots but one piece of news, so the prior counts accounts that left.
 
     Raises:
         NoUsableSignal: no event, or margins that do not order the outcomes.
     """
+    y = out_of_fold["y"].to_numpy(np.float64)
+    leavers = max(out_of_fold.loc[y > 0, "account_id"].nunique(), 1)
+    repeats = max((y > 0).sum() / leavers, 1.0)
     return fit_platt(
         out_of_fold["margin"].to_numpy(np.float64),
         out_of_fold["interval"].to_numpy(np.int64),
-        out_of_fold["y"].to_numpy(np.float64),
+        y,
         weight=out_of_fold["weight"].to_numpy(np.float64),
-        intervals=len(config.intervals_days),
-        prior_events=config.intercept_prior_events,
+        groupings=[Grouped.of(out_of_fold[name]) for name in GROUPINGS],
+        prior=Prior(len(config.intervals_days), repeats * config.calibration_prior_events),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """How many intervals there are, and how many events an intercept or offset of its own is held against."""
+
+    intervals: int
+    events: float
 
 
 def fit_platt(
@@ -75,46 +122,72 @@ def fit_platt(
     y: Floats,
     *,
     weight: Floats,
-    intervals: int,
-    prior_events: float,
+    prior: Prior,
+    groupings: Sequence[Grouped] = (),
 ) -> Calibration:
-    """The penalised maximum-likelihood slope (above 0) and intercepts.
+    """The penalised maximum-likelihood slope (above 0), intercepts, and offsets of up to two groupings.
 
-    The penalty on an intercept is ``prior_events / 2 * (b_k - b)^2`` with a free common ``b``: as much information as
-    that many events carry, since for rare outcomes the information on an intercept is the number of events.
+    The penalty on an intercept is ``prior.events / 2 * (b_k - b)^2`` with a free common ``b``, and on an offset
+    ``prior.events / 2 * offset^2``: as much information as that many events carry, since for rare outcomes the
+    information on an intercept is the number of events.
     """
     events = int((y > 0).sum())
     if events == 0:
         raise _no_signal("no event")
-    start = np.zeros(2 + intervals)
+    of_interval = Grouped(tuple(map(str, range(prior.intervals))), interval)
+    sample = _Sample(margin, y, weight, (of_interval, *groupings))
+    start = np.zeros(2 + sum(len(grouped.names) for grouped in sample.groupings))
     start[0] = 1.0
     found = minimize(
         _loss_and_gradient,
         start,
-        args=(_Sample(margin, interval, y, weight), prior_events),
+        args=(sample, prior.events),
         jac=True,
         method="L-BFGS-B",
-        bounds=[(_LEAST_SLOPE, None), *[(None, None)] * (1 + intervals)],
+        bounds=[(_LEAST_SLOPE, None), *[(None, None)] * (len(start) - 1)],
         options={"maxiter": 2000, "ftol": 1e-15, "gtol": 1e-10},
     )
-    slope, common, offsets = found.x[0], found.x[1], found.x[2:]
+    slope, common = float(found.x[0]), float(found.x[1])
     if not slope > _LEAST_SLOPE:
         raise _no_signal("a slope of 0")
-    return Calibration(float(slope), tuple(float(common + offset) for offset in offsets), events)
+    intercepts, *offsets = _parted(found.x, sample)
+    tables = [_table(grouped, part) for grouped, part in zip(groupings, offsets, strict=True)]
+    return Calibration(slope, tuple(float(common + part) for part in intercepts), events, *tables)
 
 
 def _loss_and_gradient(point: Floats, sample: _Sample, prior_events: float) -> tuple[float, Floats]:
-    # point = (slope, common b, b_k - b for each k); everything is divided by the total weight, for the optimiser's
-    # sake.
-    slope, common, offsets = point[0], point[1], point[2:]
-    logit = slope * sample.margin + common + offsets[sample.interval]
+    # point = (slope, common b, b_k - b for each k, offsets of each grouping); everything is divided by the total
+    # weight, for the optimiser's sake.
+    parts = _parted(point, sample)
+    logit = point[0] * sample.margin + point[1]
+    for grouped, part in zip(sample.groupings, parts, strict=True):
+        logit = logit + np.append(part, 0.0)[grouped.codes]
     total = sample.weight.sum()
     penalty = max(prior_events, _LEAST_EVENTS_PER_PARAMETER)
-    loss = (sample.weight * (np.logaddexp(0.0, logit) - sample.y * logit)).sum() + 0.5 * penalty * (offsets**2).sum()
+    own = point[2:]
+    loss = (sample.weight * (np.logaddexp(0.0, logit) - sample.y * logit)).sum() + 0.5 * penalty * (own**2).sum()
     residual = sample.weight * (expit(logit) - sample.y)
-    of_interval = np.bincount(sample.interval, weights=residual, minlength=len(offsets)) + penalty * offsets
-    gradient = np.array([(residual * sample.margin).sum(), residual.sum(), *of_interval])
+    of_groups = [_summed(grouped, residual) for grouped in sample.groupings]
+    gradient = np.concatenate(
+        [[(residual * sample.margin).sum(), residual.sum()], np.concatenate(of_groups) + penalty * own]
+    )
     return float(loss / total), gradient / total
+
+
+def _parted(point: Floats, sample: _Sample) -> list[Floats]:
+    ends = np.cumsum([2, *(len(grouped.names) for grouped in sample.groupings)])
+    return [point[low:high] for low, high in pairwise(ends)]
+
+
+def _summed(grouped: Grouped, amounts: Floats) -> Floats:
+    # The last place collects the rows of no group.
+    places = np.where(grouped.codes < 0, len(grouped.names), grouped.codes)
+    sums = np.bincount(places, weights=amounts, minlength=len(grouped.names) + 1)
+    return sums[: len(grouped.names)].astype(np.float64)
+
+
+def _table(grouped: Grouped, offsets: Floats) -> dict[str, float]:
+    return dict(zip(grouped.names, offsets.tolist(), strict=True))
 
 
 def _no_signal(found: str) -> NoUsableSignal:

@@ -110,9 +110,7 @@ def expected_calibration_error(question: Question, risk: Floats) -> CalibrationE
     stated = risk[question.rows]
     bins = quantile_bins(stated) if len(stated) and not np.isnan(stated).any() else None
     if bins is None:
-        return CalibrationError(
-            value=None, bins=0, floor_median=None, floor_p95=None, floor_p95_recurring=None, reason="no scores"
-        )
+        return withheld_error("no scores")
     plan = question.judged.plan
     accounts = np.unique(question.judged.rows["account_id"].to_numpy(dtype=str)[question.rows], return_inverse=True)[1]
     alone = noise_floor(stated, bins, np.arange(len(stated)), draws=plan.noise_draws, seed=plan.seed)
@@ -123,4 +121,11 @@ def expected_calibration_error(question: Question, risk: Floats) -> CalibrationE
         floor_median=float(np.quantile(alone, 0.5)),
         floor_p95=float(np.quantile(alone, 0.95)),
         floor_p95_recurring=float(np.quantile(recurring, 0.95)),
+    )
+
+
+def withheld_error(reason: str) -> CalibrationError:
+    """No calibration error, and why."""
+    return CalibrationError(
+        value=None, bins=0, floor_median=None, floor_p95=None, floor_p95_recurring=None, reason=reason
     )

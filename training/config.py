@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from features.errors import ConfigError
 from features.vocabulary import HORIZONS_DAYS
+from training.target import Target
 
 _DAY = timedelta(days=1)
 _WEEK = timedelta(weeks=1)
@@ -76,11 +77,38 @@ class GradeRules(_Frozen):
     quiet_weeks_for_a: float = Field(
         default=104, description="usable weeks that stand in for campaigns where an account never joins one"
     )
+    pair_ratio_for_a: float = Field(
+        default=1.5,
+        description="p1 / p0 of the reliability interval: one more leaver moves the risk by half at most",
+    )
+    range_ratio_for_a: float = Field(
+        default=4.0,
+        description="high / low of the stated range: with 60 leavers behind a model half of its ranges are narrower, "
+        "with 120 three in four, with 30 one in four",
+    )
+    surely_low: float = Field(
+        default=0.02,
+        description="a range that ends below it is narrow enough whatever the ratio: where nobody left there is none",
+    )
+    irregular_from: float = Field(
+        default=1.0,
+        description="standard deviation of the gaps between campaigns over their mean; 1 is pure chance (exponential "
+        "gaps), from there on past seasons say little about the next: grade B at best",
+    )
 
 
 class TrainingConfig(_Frozen):
     """Everything a training run may be told. Days ahead of a snapshot are counted from its ``as_of``."""
 
+    target: Target = Field(
+        default=Target.CHURN, description="what is predicted: who leaves, or who contracts or buys more"
+    )
+    contraction_share: float = Field(
+        default=0.20, gt=0, lt=1, description="share of annual value lost from which a change is one (domain 4.1)"
+    )
+    upsell_share: float = Field(
+        default=0.10, gt=0, description="share of annual value gained from which a change is one (domain 4.1)"
+    )
     interval_bounds_days: tuple[int, ...] = Field(
         default=(0, 15, 30, 60, 90, 120, 150, 180),
         description="days; intervals (lo, hi], each horizon a bound; two short ones first: 30 days see a notice coming",
@@ -123,10 +151,28 @@ class TrainingConfig(_Frozen):
         default=150, description="outcomes; below it only additive trees are fitted (domain 4.5)"
     )
     full_events: int = Field(default=600, description="outcomes; from here the whole search space is open (domain 4.5)")
-    intercept_prior_events: float = Field(
+    calibration_prior_events: float = Field(
         default=20,
         ge=0,
-        description="events; weight that pulls an interval's intercept to the common one (domain 4.7.1)",
+        description="accounts that left; weight that pulls an interval's intercept to the common one, and the offset "
+        "of a segment or a phase to none (domain 4.7.1)",
+    )
+    interval_window: timedelta = Field(
+        default=52 * _WEEK,
+        description="snapshots, the most recent whose headline label is final, behind the reliability interval: a year "
+        "holds each season once, and older luck says less about today",
+    )
+    interval_outside_share: float = Field(
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="share of risks that may lie outside their stated range by the luck of the draw, half on each side",
+    )
+    thin_below_weeks: float = Field(
+        default=26,
+        ge=0,
+        description="full data weeks; below half a year of every source, or a year of half of them, an account counts "
+        "as thin and has a reliability interval of its own kind",
     )
     shrinkage_candidates_weeks: tuple[float, ...] = Field(
         default=(0, 2, 4, 8, 16), description="full data weeks at which a thin account's own estimate weighs one half"

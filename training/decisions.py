@@ -12,6 +12,7 @@ from datetime import datetime
 import pandas as pd
 import pyarrow as pa
 
+from features.identity import open_resolved
 from features.settings import Home
 from features.vocabulary import require_utc
 from features.warehouse import Warehouse
@@ -60,7 +61,7 @@ def census_of_terms(
     A term counts as decided when its end and the grace lie at or before ``data_cut``; contracts without end have none.
     """
     cut = require_utc(data_cut)
-    with Warehouse(home).engine() as engine:
+    with open_resolved(Warehouse(home)) as engine:
         engine.name_rows("census_cut", pa.table({"data_cut": pa.array([cut], pa.timestamp("us", tz="UTC"))}))
         terms = engine.fetch(_TERMS).to_pandas()
     starts, ends = (pd.to_datetime(terms[name], utc=True) for name in ("start_on", "end_on"))

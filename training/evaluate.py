@@ -7,23 +7,46 @@ disk, no clock; the same rows and plan give the same document.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import pandas as pd
 
 from features.progress import Progress, silent
 from features.vocabulary import HORIZONS_DAYS
+from training.alert_parts import CapacityReplay, Steadiness
 from training.arms import compared_arms
 from training.calibration_check import expected_calibration_error, observed_over_expected, reliability_curve
+from training.capacity_replay import lived_again
 from training.estimates import Question
 from training.evaluation import Evaluation, EvaluationPlan, JudgedBlock
 from training.evaluation_parts import HorizonEvaluation
 from training.forecast_errors import error_estimates
 from training.groups import contract_groups, evaluated_groups
+from training.interval_check import range_coverage
 from training.judged import Judged
+from training.profit import profit
 from training.reading import read_in_words
+from training.segments import cells, learned_weights, regressions
 from training.soft import graded_by_truth
 
-_STAGES = len(HORIZONS_DAYS) + 2
-"""Parts told to the listener: each horizon, the arms, and the rest."""
+_STAGES = len(HORIZONS_DAYS) + 3
+"""Parts told to the listener: each horizon, the arms, the replay, and the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What else is known of the judged block.
+
+    ``truth``: account_id, as_of, p_30, p_60, p_90, p_180 (true probabilities), where a simulator made the data.
+    ``watched``: every snapshot of the block (:mod:`training.weeks`). ``no_rival`` and ``note``: why the live model must
+    not be compared, or could not be asked (:func:`training.segments.regressions`).
+    """
+
+    truth: pd.DataFrame | None = None
+    watched: pd.DataFrame | None = None
+    no_rival: str = ""
+    note: str = ""
 
 
 def evaluate(
@@ -31,21 +54,23 @@ def evaluate(
     *,
     model_version: str,
     truth: pd.DataFrame | None = None,
+    beside: Beside | None = None,
     plan: EvaluationPlan | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
     """Grade the champion candidate and every baseline arm on the same rows.
 
-    ``truth`` (account_id, as_of, p_30, p_60, p_90, p_180: true probabilities) exists only where a simulator made the
-    data. Labels that are not mature (null) leave a row out of that horizon only. ``annual_value`` must be in one
-    currency.
+    ``truth`` is short for a :class:`Beside` with nothing else. Labels that are not mature (null) leave a row out of
+    that horizon only. ``annual_value`` must be in one currency.
 
     Raises:
         DataContractError: the judged rows or the truth cannot be graded.
     """
-    rows = Judged.of(judged, plan or EvaluationPlan())
+    rows, known = Judged.of(judged, plan or EvaluationPlan()), beside or Beside(truth=truth)
     horizons = _horizons(rows, progress)
     compared = compared_arms(rows)
+    progress("evaluate", _STAGES - 2, _STAGES)
+    replay, calm = _lived_again(known.watched, rows.plan)
     progress("evaluate", _STAGES - 1, _STAGES)
     evaluation = Evaluation(
         model_version=model_version,
@@ -57,14 +82,33 @@ def evaluate(
         arms=compared.arms,
         deltas=compared.deltas,
         gains=compared.gains,
-        phases=evaluated_groups(rows, "phase"),
-        segments=evaluated_groups(rows, "segment"),
-        grades=evaluated_groups(rows, "grade"),
-        contracts=contract_groups(rows),
-        truth=None if truth is None else graded_by_truth(rows, truth),
+        **_of_groups(rows),
+        ranges=range_coverage(rows),
+        regressions=regressions(rows, no_rival=known.no_rival, note=known.note),
+        profit=profit(rows, rows.plan.prices),
+        replay=replay,
+        steadiness=calm,
+        truth=None if known.truth is None else graded_by_truth(rows, known.truth),
     )
     progress("evaluate", _STAGES, _STAGES)
     return evaluation
+
+
+def _of_groups(rows: Judged) -> dict[str, Any]:
+    return {
+        "phases": evaluated_groups(rows, "phase"),
+        "segments": evaluated_groups(rows, "segment"),
+        "grades": evaluated_groups(rows, "grade"),
+        "contracts": contract_groups(rows),
+        "cells": cells(rows),
+        "weights": learned_weights(rows),
+    }
+
+
+def _lived_again(
+    watched: pd.DataFrame | None, plan: EvaluationPlan
+) -> tuple[CapacityReplay, Steadiness] | tuple[None, None]:
+    return (None, None) if watched is None else lived_again(watched, plan)
 
 
 def _horizons(judged: Judged, progress: Progress) -> dict[int, HorizonEvaluation]:

@@ -15,6 +15,13 @@ Keys of the document (stable; additions raise ``schema_version`` only when a mea
   ``deltas.<baseline>``: champion minus baseline, paired. ``gains.<arm>.<pooled|window>``: cumulative gains for plots.
 - ``phases``, ``segments``, ``grades``, ``contracts``: the champion at the headline horizon within groups;
   ``contracts.evergreen`` are the contracts without a dated decision, which belong to no renewal window.
+- ``ranges``: whether what happened lies in the stated ranges of risk, per block of time and tenth of the accounts; null
+  where the scores state none.
+- ``cells``: calibration per segment and phase; ``weights``: what moves the score, per segment; ``regressions``: this
+  model against the live one (else timing alone) in each segment.
+- ``profit``: what contacting accounts would have brought, over the chance to save one, and the EMPC measure.
+- ``replay``: alerts, week by week, at equal capacity; ``steadiness``: flips, rank correlation, reasons kept. Null where
+  the snapshots of the block were not scored one by one.
 - ``truth``: the same graded with true probabilities, where a simulator knows them; else null.
 
 Every number is an :class:`Estimate` or stands beside its ``rows``. A number that does not exist is null and its
@@ -28,6 +35,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from training.alert_parts import CapacityReplay, Steadiness
 from training.evaluation_parts import (
     ArmEvaluation,
     DeltaEvaluation,
@@ -38,6 +46,9 @@ from training.evaluation_parts import (
     HorizonEvaluation,
     Truth,
 )
+from training.interval_parts import RangeCoverage
+from training.profit_parts import Prices, Profit
+from training.segment_parts import CellEvaluation, LearnedWeights, Regressions
 
 CHAMPION = "champion"
 HEALTH = "health"
@@ -74,6 +85,7 @@ class EvaluationPlan(Document):
     )
     noise_draws: int = Field(default=500, ge=100, description="simulated outcomes behind the noise floor of ECE")
     seed: int = 20240115
+    prices: Prices = Field(default=Prices(), description="assumptions behind the statement about profit")
 
 
 class Evaluation(Document):
@@ -93,6 +105,13 @@ class Evaluation(Document):
     segments: dict[str, GroupEvaluation]
     grades: dict[str, GroupEvaluation]
     contracts: dict[Literal["dated", "evergreen"], GroupEvaluation]
+    ranges: RangeCoverage | None = None
+    cells: tuple[CellEvaluation, ...] = ()
+    weights: dict[str, LearnedWeights] = Field(default_factory=dict)
+    regressions: Regressions | None = None
+    profit: Profit | None = None
+    replay: CapacityReplay | None = None
+    steadiness: Steadiness | None = None
     truth: Truth | None = None
 
     @property
@@ -118,9 +137,23 @@ class Evaluation(Document):
             numbers |= _flat(f"arm.{arm}", found) | _flat(f"arm.{arm}.worklist", found.worklist)
         for arm, delta in self.deltas.items():
             numbers |= _flat(f"delta.{arm}", delta)
+        for policy, record in (self.replay.policies if self.replay else {}).items():
+            numbers |= _flat(f"replay.{policy}", record)
+        for policy, lead in (self.replay.leads if self.replay else {}).items():
+            numbers |= _flat(f"replay.delta.{policy}", lead)
+        for arm, measure in (self.profit.empmc if self.profit else {}).items():
+            numbers |= {f"empmc.{arm}": measure.value}
+        numbers |= _shares(self.ranges)
+        numbers |= _flat("steadiness", self.steadiness) if self.steadiness else {}
         for days, graded in (self.truth.horizons if self.truth else {}).items():
             numbers |= _flat(f"truth.h{days}", graded)
         return {name: float(number) for name, number in numbers.items() if number is not None}
+
+
+def _shares(ranges: RangeCoverage | None) -> dict[str, float | None]:
+    if ranges is None:
+        return {}
+    return {"ranges.coverage": ranges.coverage, "ranges.pair_coverage": ranges.pair_coverage}
 
 
 def _flat(prefix: str, document: Document) -> dict[str, float | None]:

@@ -6,7 +6,7 @@ same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -21,6 +21,8 @@ _ARM_NAMES = {
     "timing_only": "timing alone",
     "logistic": "logistic regression",
     HEALTH: "health score",
+    "live": "the live model",
+    "renewal_date": "renewal-date rule",
 }
 _OPENINGS = {
     "skill": "Ranks accounts whose decision is due better than chance",
@@ -112,7 +114,7 @@ def phase_finding(phases: dict[str, GroupEvaluation]) -> str:
     return found[0].upper() + found[1:]
 
 
-def in_order(phases: dict[str, GroupEvaluation]) -> list[str]:
+def in_order(phases: Mapping[str, object]) -> list[str]:
     """Phase names in the order of a campaign, unknown ones last."""
     known = [name for name in PHASE_ORDER if name in phases]
     return known + sorted(set(phases) - set(known))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import lightgbm as lgb
@@ -17,11 +18,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.catalogue import MODEL_FEATURES, feature_named
+from features.catalogue import feature_named
 from features.errors import NoUsableSignal
 from features.warehouse import granted_threads
 from training.config import TrainingConfig
+from training.effort import Cluster
 from training.periods import MODEL_INPUTS, TIMING_INPUTS, Floats
+from training.target import Target
 
 Positions = npt.NDArray[np.int64]
 
@@ -103,21 +106,45 @@ def binned(rows: pd.DataFrame) -> Any:
         inputs_of(rows),
         label=rows["y"].to_numpy(np.float64),
         weight=rows["weight"].to_numpy(np.float64),
-        feature_name=list(MODEL_INPUTS),
+        feature_name=list(input_names(rows)),
         params=_BINNING,
     )
     return dataset.construct()
 
 
+def write_dataset(dataset: Any, path: Path) -> None:
+    """Put a binned Dataset into a file, for other processes of this machine."""
+    dataset.save_binary(str(path))
+
+
+def dataset_from(path: Path) -> Any:
+    """A binned Dataset from the file that :func:`write_dataset` made, ready to be cut."""
+    return lgb.Dataset(str(path), params=_BINNING).construct()
+
+
+def input_names(rows: pd.DataFrame) -> tuple[str, ...]:
+    """The model's columns among those of person-periods, in the booster's order.
+
+    :func:`training.dataset.training_rows` gives all of them; a challenger that may see less is given fewer.
+    """
+    return tuple(name for name in MODEL_INPUTS if name in rows)
+
+
 def inputs_of(rows: pd.DataFrame) -> Floats:
-    """The model's columns of person-periods, in the booster's order: shape (n, inputs)."""
-    return rows[list(MODEL_INPUTS)].to_numpy(np.float64)
+    """The values of :func:`input_names`: shape (n, inputs)."""
+    return rows[list(input_names(rows))].to_numpy(np.float64)
 
 
 def fit_hazard(
-    rows: pd.DataFrame, params: Mapping[str, Any], rounds: int, config: TrainingConfig, *, threads: int | None = None
+    rows: pd.DataFrame,
+    params: Mapping[str, Any],
+    rounds: int,
+    config: TrainingConfig,
+    *,
+    threads: int | None = None,
+    cluster: Cluster | None = None,
 ) -> Fitted:
-    """Fit the hazard on all rows given.
+    """Fit the hazard on all rows given, on this machine or (``cluster``) on others.
 
     ``params`` and ``rounds`` come from :func:`training.search.search`; trees are cut to the size that the outcomes
     allow.
@@ -128,9 +155,15 @@ def fit_hazard(
     events = outcome_count(rows)
     capacity = capacity_for(events, config)
     bounded = bounded_params(params, capacity)
-    booster = boosted(binned(rows), bounded, rounds, seed=config.seed, threads=threads)
-    notes = (capacity.note,) if capacity.note else ()
-    return Fitted(booster, model_text(booster), dict(bounded), rounds, events, notes)
+    notes = [capacity.note] if capacity.note else []
+    if cluster is None:
+        booster = boosted(binned(rows), bounded, rounds, seed=config.seed, threads=threads)
+    else:
+        full = _full_params(input_names(rows), bounded, config.seed, threads=1)
+        text, note = cluster.boosted(rows, full, rounds)
+        booster = lgb.Booster(model_str=text)
+        notes.append(note)
+    return Fitted(booster, model_text(booster), dict(bounded), rounds, events, tuple(notes))
 
 
 def bounded_params(params: Mapping[str, Any], capacity: Capacity) -> dict[str, Any]:
@@ -145,7 +178,7 @@ def bounded_params(params: Mapping[str, Any], capacity: Capacity) -> dict[str, A
 
 def boosted(dataset: Any, params: Mapping[str, Any], rounds: int, *, seed: int, threads: int | None = None) -> Any:
     """A booster after exactly ``rounds`` rounds on a binned Dataset."""
-    booster = lgb.Booster(_full_params(params, seed, threads), dataset)
+    booster = lgb.Booster(_full_params(dataset.get_feature_name(), params, seed, threads), dataset)
     for _ in range(rounds):
         booster.update()
     return booster
@@ -158,7 +191,7 @@ def later_losses(
 
     ``later`` is a subset of the same Dataset that lies after the training periods; it never is a random split.
     """
-    booster = lgb.Booster(_full_params(params, config.seed, threads), train)
+    booster = lgb.Booster(_full_params(train.get_feature_name(), params, config.seed, threads), train)
     booster.add_valid(later, "later")
     losses: list[float] = []
     for _ in range(config.max_rounds):
@@ -180,9 +213,17 @@ def model_text(booster: Any) -> str:
     return re.sub(r"\[num_threads: \d+\]", "[num_threads: 1]", booster.model_to_string())
 
 
-def monotone_constraints() -> list[int]:
+def monotone_constraints(inputs: Sequence[str] = MODEL_INPUTS) -> list[int]:
     """The catalogue's constraints in the booster's order; timing is free, since it follows the contract, not health."""
-    return [feature_named(name).monotone for name in MODEL_FEATURES] + [0] * len(TIMING_INPUTS)
+    return [0 if name in TIMING_INPUTS else feature_named(name).monotone for name in inputs]
+
+
+def own_constraints(inputs: Sequence[str], target: Target) -> dict[str, Any]:
+    """Parameters that overrule the catalogue's constraints, which speak about losing an account or a part of it.
+
+    An upsell obeys none of them: the opposite sign would be no bug there.
+    """
+    return {"monotone_constraints": [0] * len(inputs)} if target is Target.UPSELL else {}
 
 
 def subset(dataset: Any, positions: Sequence[int] | Positions) -> Any:
@@ -190,11 +231,11 @@ def subset(dataset: Any, positions: Sequence[int] | Positions) -> Any:
     return dataset.subset(np.sort(np.asarray(positions, dtype=np.int64))).construct()
 
 
-def _full_params(params: Mapping[str, Any], seed: int, threads: int | None) -> dict[str, Any]:
+def _full_params(inputs: Sequence[str], params: Mapping[str, Any], seed: int, threads: int | None) -> dict[str, Any]:
     return {
         **_BINNING,
         **_OBJECTIVE,
-        "monotone_constraints": monotone_constraints(),
+        "monotone_constraints": monotone_constraints(inputs),
         "seed": seed,
         "num_threads": threads or granted_threads(),
         **params,

@@ -37,8 +37,8 @@ def evaluated_group(judged: Judged, mask: Mask) -> GroupEvaluation:
     days = judged.plan.headline_days
     risk = judged.column(f"risk_{days}")
     everyone = Question(judged, judged.mature(days), judged.column(f"y_{days}"))
-    shown, note = _withheld_when_small(everyone, mask, risk)
-    window, _ = _withheld_when_small(shown, judged.in_window(days), risk)
+    shown, note = withheld_when_small(everyone, mask, risk)
+    window, _ = withheld_when_small(shown, judged.in_window(days), risk)
     pooled = shown.ranked(risk)
     errors = np.column_stack([brier_terms(risk[shown.rows], shown.outcome), np.ones(len(shown.rows))])
     stated = risk[shown.rows]
@@ -55,7 +55,8 @@ def evaluated_group(judged: Judged, mask: Mask) -> GroupEvaluation:
     )
 
 
-def _withheld_when_small(question: Question, mask: Mask, risk: Floats) -> tuple[Question, str]:
+def withheld_when_small(question: Question, mask: Mask, risk: Floats) -> tuple[Question, str]:
+    """The question among these rows, and why nothing may be stated about them; the reason is empty when it may."""
     expected = float(risk[question.mask & mask].sum())
     if np.isnan(expected):
         note = "scores are missing"

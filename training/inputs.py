@@ -17,7 +17,7 @@ from training.periods import SNAPSHOT_FEATURES, Floats
 WORDS = ("account_id", "as_of", "cohort_status", "phase", "segment")
 """What a score needs beside numbers: who, when, under notice or not, and which peers."""
 
-AMOUNT_OF_DATA = ("usable_weeks", "sources_present", "campaign_count_w104")
+AMOUNT_OF_DATA = ("usable_weeks", "sources_present", "campaign_count_w104", "campaign_gap_cv_w156")
 """Display features that set grade and shrinkage, never inputs of the booster."""
 
 

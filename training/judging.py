@@ -19,17 +19,24 @@ from features.vocabulary import Subcategory
 from training.baselines import fit_logistic, fit_timing_only
 from training.bundle import Bundle
 from training.config import TrainingConfig
-from training.evaluate import evaluate
+from training.evaluate import Beside, evaluate
 from training.evaluation import Evaluation, EvaluationPlan
 from training.figure import Picture
 from training.gate_rules import Checks
 from training.gates import verdict
-from training.labels import days_to_decision_taken, horizon_labels
+from training.given import Given
+from training.labels import horizon_labels
 from training.material import Material
 from training.model import prove_in_child
 from training.periods import Floats
+from training.segments import LIVE
 from training.splits import Fold
+from training.tested_rows import judged_rows, undecided
+from training.trees import deepest_path
 from training.verdict import Verdict
+from training.weeks import still_open, timing_risk, watched
+
+__all__ = ["Judgement", "judge", "judged_rows", "undecided"]
 
 _EXPLAINED_ROWS = 1500
 """Rows behind the explanation plots: a beeswarm of more is a blot."""
@@ -51,35 +58,30 @@ def judge(
     material: Material,
     final: Fold,
     *,
-    truth: pd.DataFrame | None = None,
+    given: Given | None = None,
     progress: Progress = silent,
 ) -> Judgement:
     """Judge a bundle on the final block; ``folder`` is where its files lie, so that they can be proved apart."""
-    tested = material.at(pd.Series(final.test(material.cohort) & _undecided(material)))
+    beside = given or Given()
+    tested = material.at(pd.Series(final.test(material.cohort) & undecided(material)))
     scores = bundle.score(tested.snapshots)
-    judged = _judged_rows(tested, scores, bundle.config)
+    judged = judged_rows(tested, scores, bundle.config)
     for name, risk in _baseline_risks(material, tested, final, bundle.config).items():
         judged[f"risk_{bundle.config.headline_days}_{name}"] = risk
-    plan = EvaluationPlan(headline_days=bundle.config.headline_days)
-    evaluation = evaluate(judged, model_version=bundle.version, truth=truth, plan=plan, progress=progress)
-    found = verdict(evaluation, _checks(scores, folder, bundle.config))
+    if beside.live is not None:
+        headline = f"risk_{bundle.config.headline_days}"
+        judged[f"{headline}_{LIVE}"] = beside.live.score(tested.snapshots)[headline]
+    evaluation = evaluate(
+        judged,
+        model_version=bundle.version,
+        beside=Beside(beside.truth, _watched(bundle, material, final, beside), beside.no_rival, beside.note),
+        plan=EvaluationPlan(headline_days=bundle.config.headline_days),
+        progress=progress,
+    )
+    found = verdict(evaluation, _checks(bundle, scores, folder, beside))
     currencies = tested.cohort["currency"].value_counts()
     currency = str(currencies.index[0]) if len(currencies) == 1 else "mixed currencies"
     return Judgement(evaluation, found, _pictures(bundle, tested, evaluation), currency)
-
-
-def _undecided(material: Material) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    # An account whose decision fell before the snapshot, known then or not, can no longer be predicted.
-    days, _ = days_to_decision_taken(material.cohort, material.decided)
-    return (~days.le(0)).to_numpy()
-
-
-def _judged_rows(tested: Material, scores: pd.DataFrame, config: TrainingConfig) -> pd.DataFrame:
-    cohort, snapshots = tested.cohort, tested.snapshots
-    labels = horizon_labels(cohort, tested.decided, data_cut=tested.data_cut, config=config)
-    timing = snapshots[["segment", "days_to_decision", "is_evergreen", "term_months", "annual_value"]]
-    kept = scores.drop(columns=["account_id", "as_of", "model_version"])
-    return pd.concat([cohort[["account_id", "as_of", "cluster_id"]], timing, labels, kept], axis=1)
 
 
 def _baseline_risks(material: Material, tested: Material, final: Fold, config: TrainingConfig) -> dict[str, Floats]:
@@ -93,19 +95,39 @@ def _baseline_risks(material: Material, tested: Material, final: Fold, config: T
     return {"timing_only": timing.predict(tested.snapshots), "logistic": straight.predict(tested.snapshots)}
 
 
-def _checks(scores: pd.DataFrame, folder: Path, config: TrainingConfig) -> Checks:
+def _watched(bundle: Bundle, material: Material, final: Fold, beside: Given) -> pd.DataFrame | None:
+    if beside.weeks is None:
+        return None
+    weeks = still_open(beside.weeks)
+    return watched(bundle, weeks, timing_risk(material, weeks.snapshots, final.test_first, bundle.config))
+
+
+def _checks(bundle: Bundle, scores: pd.DataFrame, folder: Path, beside: Given) -> Checks:
     parts = [f"points_{part}" for part in Subcategory] + ["base_points", "clip_adjust", "shrink_adjust"]
     gap = (scores["health"] - scores[parts].sum(axis=1)).abs().max()
     prove_in_child(folder)
-    return Checks(additivity_max_abs_error=float(gap), golden_rows=config.golden_rows, golden_rows_ok=True)
+    text = bundle.booster.model_to_string()
+    return Checks(
+        additivity_max_abs_error=float(gap),
+        golden_rows=bundle.config.golden_rows,
+        golden_rows_ok=True,
+        columns_asked=beside.leaks.columns if beside.leaks else None,
+        leaks=len(beside.leaks.findings) if beside.leaks else None,
+        model_bytes=len(text.encode()),
+        # Each interval of the risk and the decision-now row of the health score.
+        steps_per_score=deepest_path(text) * (len(bundle.config.intervals_days) + 1),
+    )
 
 
 def _pictures(bundle: Bundle, tested: Material, evaluation: Evaluation) -> tuple[Picture, ...]:
     # Drawing libraries take seconds to import and are needed nowhere else.
     from training.plots import evaluation_pictures  # noqa: PLC0415
+    from training.profit_plot import profit_picture  # noqa: PLC0415
     from training.shap_plots import explanation_pictures  # noqa: PLC0415
 
     places = np.unique(np.linspace(0, len(tested.snapshots) - 1, _EXPLAINED_ROWS).astype(np.int64))
     shown = tested.snapshots.iloc[places].reset_index(drop=True)
     points = bundle.feature_points(shown)[list(bundle.model_features)]
-    return (*evaluation_pictures(evaluation), *explanation_pictures(points, shown))
+    money = profit_picture(evaluation)
+    drawn = (*evaluation_pictures(evaluation), *((money,) if money else ()))
+    return (*drawn, *explanation_pictures(points, shown))

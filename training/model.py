@@ -23,7 +23,7 @@ import pandas as pd
 from features.catalogue import feature_list_hash
 from features.errors import EXIT_OK, ConfigError, PulseError, exit_code
 from features.vocabulary import Subcategory
-from training.bundle import SCORE_COLUMNS, Bundle, now_inputs, owners_of
+from training.bundle import OFFSET_OWNERS, SCORE_COLUMNS, Bundle, now_inputs, owners_of
 from training.bundle_files import (
     CALIBRATION,
     FEATURES,
@@ -42,8 +42,18 @@ from training.config import TrainingConfig
 from training.explainer import Explainer
 from training.inputs import WORDS, numbers_of
 from training.reference import Reference
+from training.venn_abers import KINDS, RiskSpread, SpreadTable
 
-__all__ = ["SCORE_COLUMNS", "Bundle", "bundle_hash", "check_golden", "load_bundle", "native_booster", "prove_in_child"]
+__all__ = [
+    "OFFSET_OWNERS",
+    "SCORE_COLUMNS",
+    "Bundle",
+    "bundle_hash",
+    "check_golden",
+    "load_bundle",
+    "native_booster",
+    "prove_in_child",
+]
 
 _GOLDEN_TOLERANCE = 1e-9
 """Points and risks; room for another processor's last bits, none for another model."""
@@ -110,6 +120,13 @@ def golden_frame(rows: dict[str, list[Any]]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def golden_rows_of(folder: Path) -> pd.DataFrame:
+    """The golden rows of a stored bundle, as the feature store would give them; raises as :func:`load_bundle`."""
+    contents, _ = read_files(folder)
+    rows: dict[str, list[Any]] = json_document(contents[GOLDEN], folder, GOLDEN)["rows"]
+    return golden_frame(rows)
+
+
 def prove_in_child(folder: Path, *, timeout: timedelta = timedelta(seconds=60)) -> None:
     """Run :func:`check_golden` in a process of its own, which a bad model may kill instead of this one.
 
@@ -144,9 +161,14 @@ def _assembled(text: str, documents: dict[str, dict[str, Any]], manifest: dict[s
         features=tuple(names["features"]),
         subcategories=tuple(names["subcategories"]),
         calibration=Calibration(
-            float(calibration["slope"]), tuple(calibration["intercepts"]), int(calibration["events"])
+            float(calibration["slope"]),
+            tuple(calibration["intercepts"]),
+            int(calibration["events"]),
+            calibration["segments"],
+            calibration["phases"],
         ),
         half_weight_weeks=float(calibration["half_weight_weeks"]),
+        spread=RiskSpread(**{kind: _spread_table(calibration["spread"][kind]) for kind in KINDS}),
         reference=Reference(**documents[REFERENCE]),
         config=TrainingConfig.read(manifest["config"]),
         facts=dict(manifest["facts"]),
@@ -155,6 +177,13 @@ def _assembled(text: str, documents: dict[str, dict[str, Any]], manifest: dict[s
         ),
         threads=threads,
     )
+
+
+def _spread_table(document: dict[str, Any]) -> SpreadTable:
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in document.items()
+    }
+    return SpreadTable(**values)
 
 
 def _require_own_columns(bundle: Bundle, names: dict[str, Any], folder: Path) -> None:

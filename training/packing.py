@@ -16,17 +16,19 @@ import pandas as pd
 
 from features.catalogue import feature_list_hash, feature_named
 from features.vocabulary import Subcategory
-from training.bundle import Bundle, now_inputs, owners_of
+from training.bundle import OFFSET_OWNERS, Bundle, now_inputs, owners_of
 from training.bundle_files import CALIBRATION, FEATURES, GOLDEN, MODEL, REFERENCE, json_bytes, write_files
 from training.calibrate import Calibration
 from training.config import TrainingConfig
 from training.explainer import Explainer
 from training.fit import Fitted
+from training.held_out import Caution
 from training.inputs import WORDS, numbers_of, require_columns
 from training.model import golden_frame, native_booster
-from training.periods import MODEL_INPUTS, SNAPSHOT_FEATURES
+from training.periods import MODEL_INPUTS, SNAPSHOT_FEATURES, Floats, Timing
 from training.reference import Reference, group_medians, segment_means
 from training.scorecard import summed
+from training.shrinkage import Ahead, Table, UsualLevels
 
 _NOT_COMPARED = ("account_id", "as_of", "model_version")
 
@@ -46,14 +48,13 @@ def make_bundle(
     calibration: Calibration,
     portfolio: pd.DataFrame,
     *,
-    half_weight_weeks: float,
+    caution: Caution,
     provenance: Provenance,
     config: TrainingConfig,
 ) -> Bundle:
     """A bundle in memory, ready to score.
 
-    ``portfolio`` are feature rows from :func:`training.reference.reference_portfolio`; ``half_weight_weeks`` comes from
-    :func:`training.reliability.choose_half_weight_weeks`.
+    ``portfolio`` are feature rows from :func:`training.reference.reference_portfolio`.
 
     Raises:
         IntegrityError: the portfolio lacks columns that the model reads.
@@ -65,8 +66,9 @@ def make_bundle(
         features=SNAPSHOT_FEATURES,
         subcategories=subcategories,
         calibration=calibration,
-        half_weight_weeks=half_weight_weeks,
-        reference=Reference(0, 0.0, {}, {}, 0.0, {}),
+        half_weight_weeks=caution.half_weight_weeks,
+        spread=caution.spread,
+        reference=Reference(0, 0.0, {}, {}, 0.0, {}, {}, {}),
         config=config,
         facts=_facts(fitted, provenance),
         explainer=Explainer(native_booster(fitted.text), owners, len(Subcategory)),
@@ -85,7 +87,11 @@ def write_bundle(folder: Path, bundle: Bundle, portfolio: pd.DataFrame) -> Path:
     Raises:
         UsageError: the folder exists.
     """
-    calibration = {**asdict(bundle.calibration), "half_weight_weeks": bundle.half_weight_weeks}
+    calibration = {
+        **asdict(bundle.calibration),
+        "half_weight_weeks": bundle.half_weight_weeks,
+        "spread": asdict(bundle.spread),
+    }
     names = {
         "features": bundle.features,
         "subcategories": bundle.subcategories,
@@ -117,8 +123,8 @@ def _facts(fitted: Fitted, provenance: Provenance) -> dict[str, Any]:
 
 
 def _reference(bundle: Bundle, portfolio: pd.DataFrame) -> Reference:
-    contributions = bundle.contributions(portfolio)
-    now = bundle.calibration.logits(summed(contributions, range(contributions.shape[1])), 0)
+    contributions, offsets = bundle.contributions(portfolio), bundle.calibration.offsets(portfolio)
+    now = bundle.calibration.logits(summed(contributions, range(contributions.shape[1])), 0, offsets)
     return Reference(
         rows=len(portfolio),
         expectation=float(contributions[0, -1]),
@@ -126,7 +132,16 @@ def _reference(bundle: Bundle, portfolio: pd.DataFrame) -> Reference:
         segments=segment_means(now, portfolio["segment"].tolist()),
         overall=float(now.mean()),
         medians=group_medians(portfolio, bundle.config.reference_group_rows),
+        levels=_levels(bundle, portfolio, offsets),
+        offsets=dict(zip(OFFSET_OWNERS, offsets.mean(axis=0).tolist(), strict=True)),
     )
+
+
+def _levels(bundle: Bundle, portfolio: pd.DataFrame, offsets: Floats) -> dict[str, Table]:
+    numbers = numbers_of(portfolio, bundle.model_features)
+    own, ahead = bundle.own_interval_logits(numbers, Timing.of(portfolio), offsets)
+    segments = portfolio["segment"].tolist() * len(ahead)
+    return UsualLevels.of(segments, Ahead.joined(ahead), own.T.ravel(), weight=np.ones(own.size)).tables
 
 
 def _golden(bundle: Bundle, portfolio: pd.DataFrame) -> dict[str, Any]:

@@ -10,11 +10,13 @@ import io
 import textwrap
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
@@ -33,7 +35,7 @@ from training.findings import (
 )
 from training.metrics import Floats
 
-BLUE, _LIGHT_BLUE, _ORANGE, _GREEN, GREY = "#0072B2", "#9CC3DD", "#D55E00", "#009E73", "#595959"
+BLUE, _LIGHT_BLUE, ORANGE, _GREEN, GREY = "#0072B2", "#9CC3DD", "#D55E00", "#009E73", "#595959"
 """Okabe and Ito's colours, told apart by colour-blind readers; lines differ in dashes, too."""
 
 _STYLE = {
@@ -49,7 +51,7 @@ _STYLE = {
 }
 _DPI = 150
 _TITLE_CHARACTERS_PER_INCH = 9.8
-_ARM_LINES = {CHAMPION: (BLUE, "-"), "timing_only": (_ORANGE, "--"), "logistic": (_GREEN, "-.")}
+_ARM_LINES = {CHAMPION: (BLUE, "-"), "timing_only": (ORANGE, "--"), "logistic": (_GREEN, "-.")}
 _RATES = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 _RATIOS = (0.33, 0.5, 0.67, 1, 1.5, 2, 3)
 _PERCENT = FuncFormatter(lambda value, _: f"{value:.0%}")
@@ -220,6 +222,16 @@ def _draw_ratio(axes: Any, place: float, group: GroupEvaluation) -> None:
     ends = [_RATIOS[0] / 2 if end is None else max(end, _RATIOS[0] / 2) for end in (ratio.low, ratio.high)]
     axes.plot(ends, [place, place], color=BLUE, linewidth=2)
     axes.plot(max(ratio.value, _RATIOS[0]), place, "o", color=BLUE, markersize=7, clip_on=False)
+
+
+def days_of(moments: Sequence[datetime]) -> list[float]:
+    """Moments as places on an axis of days; the axis is told by ``axes.xaxis_date()``."""
+    return [float(date2num(moment)) for moment in moments]
+
+
+def percent_axis(axis: Any) -> None:
+    """Write an axis of shares in percent."""
+    axis.set_major_formatter(_PERCENT)
 
 
 def styled() -> AbstractContextManager[None]:

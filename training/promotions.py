@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from features.errors import GateRefused, MissingStateError, UsageError
 from features.settings import Home
 from features.state import make_append_only, open_state
+from training.target import target_of
 
 _METADATA = sa.MetaData()
 _LOG = sa.Table(
@@ -90,12 +91,20 @@ def log(home: Home) -> tuple[Promotion, ...]:
 
 
 def promote(home: Home, version: str, *, who: str, why: str, verdict: dict[str, Any], at: datetime) -> Promotion:
-    """Put a version live. Only a passed verdict opens the way.
+    """Put a version live. Only a passed verdict opens the way, and only to a model of who leaves.
 
     Raises:
-        GateRefused: the verdict is missing or not passed.
+        GateRefused: the verdict is missing or not passed, or the model foresees something else.
         UsageError: the version is live already.
     """
+    target, _ = target_of(version)
+    if target.recurs:
+        raise GateRefused(
+            f"version {version} may not go live",
+            expected="a model of who leaves",
+            found=f"a model of {target}",
+            todo="read its report; what is live, scored and alerted on is the model of who leaves",
+        )
     if verdict.get("passed") is not True:
         refused = [gate["code"] for gate in verdict.get("gates", []) if gate.get("passed") is not True]
         raise GateRefused(

@@ -31,3 +31,20 @@ def read_in_words(auc: Estimate) -> Reading:
         words = (*words, "underpowered")
         sentence += f" Underpowered: {auc.outcomes} accounts left, the interval is {auc.high - auc.low:.2f} wide."
     return Reading.model_validate({"words": words, "sentence": sentence})
+
+
+WIDE_SHARE, WIDE_DAYS = 0.2, 56.0
+"""A difference of shares that may be off by a tenth each way, or of days by four weeks, has not been measured."""
+
+
+def lead_in_words(measure: str, lead: Estimate, leavers: int) -> str:
+    """One policy against another: ahead, behind, or no difference shown.
+
+    "underpowered" is added where few left, and where no difference was shown by an interval too wide to show one.
+    """
+    if lead.value is None or lead.low is None or lead.high is None:
+        return f"undefined: {lead.reason}"
+    word = "ahead" if lead.low > 0 else "behind" if lead.high < 0 else "no difference shown"
+    wide = lead.high - lead.low > (WIDE_DAYS if measure == "lead_days" else WIDE_SHARE)
+    shown = word != "no difference shown"
+    return f"{word}, underpowered" if leavers < UNDERPOWERED_OUTCOMES or (wide and not shown) else word

@@ -16,6 +16,7 @@ import pandas as pd
 
 from training.config import TrainingConfig
 from training.periods import SNAPSHOT_FEATURES, Floats
+from training.shrinkage import Table
 
 Medians = dict[str, dict[str, float | None]]
 
@@ -27,6 +28,8 @@ class Reference:
     ``expectation``: the booster's expected margin. ``usual``: mean contribution per model input. ``segments``: mean
     calibrated log-odds of the decision-now row per segment, ``overall`` of all. ``medians``: per group
     (``phase|segment``, ``phase``, or empty for all) the median of each feature; null where the group has no value.
+    ``levels``: tables of :class:`training.shrinkage.UsualLevels` in the intervals ahead. ``offsets``: mean offset of
+    the calibration per grouping (segment, phase), in log-odds.
     """
 
     rows: int
@@ -35,6 +38,8 @@ class Reference:
     segments: dict[str, float]
     overall: float
     medians: Medians
+    levels: dict[str, Table]
+    offsets: dict[str, float]
 
     def document(self) -> dict[str, Any]:
         """The JSON form."""

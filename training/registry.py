@@ -32,10 +32,11 @@ from mlflow.types import ColSpec, Schema
 
 from features.errors import MissingStateError, UsageError
 from features.settings import Home
+from training.target import Target, target_of
 
-MODEL_NAME = "campaign-pulse"
 EXPERIMENT = "campaign-pulse"
 _VERDICT_TAG = "pulse.verdict"
+_WATCHED_TAG = "pulse.watched"
 _REFUSED, _PASSED, _OPEN = "refused", "passed", "not judged"
 
 
@@ -46,6 +47,24 @@ class Trial:
     number: int
     params: Mapping[str, Any]
     value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedArm:
+    """One arm of a comparison, as it is kept."""
+
+    name: str
+    params: Mapping[str, Any]
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRun:
+    """A comparison, as it is kept: settings, arms, and documents by file name."""
+
+    params: Mapping[str, Any]
+    arms: Sequence[ComparedArm]
+    documents: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +80,14 @@ class RegisteredVersion:
 
 
 class ModelRegistry:
-    """The registered models of one home."""
+    """The registered models of one home and one target.
 
-    def __init__(self, home: Home) -> None:
+    A version is called as :meth:`training.target.Target.folder` says: ``3``, or ``contraction-3``.
+    """
+
+    def __init__(self, home: Home, target: Target = Target.CHURN) -> None:
         self.home = home.prepare()
+        self.target = target
         home.mlflow_artifacts.mkdir(exist_ok=True)
         # MLflow 3.17 still asks SQLAlchemy 2.1 for a loader that will go; who types a command can do nothing about it.
         # Asked each time, because libraries that are imported in between put their own filters in front.
@@ -88,7 +111,11 @@ class ModelRegistry:
             )
         self._register_name()
         registered = self._client.create_model_version(
-            MODEL_NAME, logged.model_uri, run_id=run_id, model_id=logged.model_id, tags={_VERDICT_TAG: _OPEN}
+            self.target.model_name,
+            logged.model_uri,
+            run_id=run_id,
+            model_id=logged.model_id,
+            tags={_VERDICT_TAG: _OPEN},
         )
         return self._read(registered)
 
@@ -128,15 +155,45 @@ class ModelRegistry:
             tags=[RunTag(_VERDICT_TAG, _PASSED if verdict.get("passed") is True else _REFUSED)],
         )
         judged = _PASSED if verdict.get("passed") is True else _REFUSED
-        self._client.set_model_version_tag(MODEL_NAME, opened.version, _VERDICT_TAG, judged)
-        self._client.set_registered_model_alias(MODEL_NAME, "challenger", opened.version)
+        number = target_of(opened.version)[1]
+        self._client.set_model_version_tag(self.target.model_name, number, _VERDICT_TAG, judged)
+        self._client.set_registered_model_alias(self.target.model_name, "challenger", number)
         self._client.set_terminated(opened.run_id)
         return self.version(opened.version)
 
+    def record_comparison(self, told: ComparedRun, *, at: datetime) -> str:
+        """Keep a comparison as a run with a nested run per arm, and its documents; the id of the run."""
+        now = _milliseconds(at)
+        run_id = str(self._client.create_run(self._experiment(), run_name="compare", start_time=now).info.run_id)
+        self._client.log_batch(run_id, params=[Param(key, str(value)) for key, value in told.params.items()])
+        for arm in told.arms:
+            tags = {"mlflow.parentRunId": run_id}
+            nested = self._client.create_run(self._experiment(), run_name=f"arm {arm.name}", start_time=now, tags=tags)
+            self._client.log_batch(
+                nested.info.run_id,
+                metrics=[Metric(key, value, now, 0) for key, value in arm.metrics.items()],
+                params=[Param(key, str(value)) for key, value in arm.params.items()],
+            )
+            self._client.set_terminated(nested.info.run_id)
+        for name, text in told.documents.items():
+            self._client.log_text(run_id, text, name)
+        self._client.set_terminated(run_id)
+        return run_id
+
+    def record_watch(self, version: str, page: Path, metrics: Mapping[str, float], *, at: datetime) -> None:
+        """Keep what a watch over a version found as a run of its own, so that there is a history."""
+        run = self._client.create_run(self._experiment(), run_name=f"watch {version}", tags={_WATCHED_TAG: version})
+        now = _milliseconds(at)
+        self._client.log_artifact(run.info.run_id, str(page))
+        self._client.log_batch(
+            run.info.run_id, metrics=[Metric(key, float(value), now, 0) for key, value in metrics.items()]
+        )
+        self._client.set_terminated(run.info.run_id)
+
     def versions(self) -> tuple[RegisteredVersion, ...]:
         """Every registered version, newest first; empty when nothing was trained."""
-        found = self._client.search_model_versions(f"name='{MODEL_NAME}'")
-        return tuple(sorted((self._read(entry) for entry in found), key=lambda entry: -int(entry.version)))
+        found = self._client.search_model_versions(f"name='{self.target.model_name}'")
+        return tuple(self._read(entry) for entry in sorted(found, key=lambda entry: -int(entry.version)))
 
     def version(self, reference: str) -> RegisteredVersion:
         """One version by its number.
@@ -166,7 +223,7 @@ class ModelRegistry:
 
     def mirror_champion(self, version: str) -> None:
         """Point MLflow's alias ``champion`` at the live version; the promotion log stays the truth."""
-        self._client.set_registered_model_alias(MODEL_NAME, "champion", version)
+        self._client.set_registered_model_alias(self.target.model_name, "champion", version)
 
     def _experiment(self) -> str:
         found = self._client.get_experiment_by_name(EXPERIMENT)
@@ -176,17 +233,17 @@ class ModelRegistry:
 
     def _register_name(self) -> None:
         try:
-            self._client.get_registered_model(MODEL_NAME)
+            self._client.get_registered_model(self.target.model_name)
         except MlflowException as absent:
             if absent.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
-            self._client.create_registered_model(MODEL_NAME)
+            self._client.create_registered_model(self.target.model_name)
 
     def _read(self, entry: Any) -> RegisteredVersion:
         run = self._client.get_run(entry.run_id)
         judged = entry.tags.get(_VERDICT_TAG, _OPEN)
         return RegisteredVersion(
-            version=str(entry.version),
+            version=self.target.folder(str(entry.version)),
             run_id=entry.run_id,
             judged=judged,
             verdict=None if judged == _OPEN else self._verdict(entry.run_id),

@@ -1,91 +1,125 @@
-"""How much does an account's own data weigh, and which grade does it earn?
+"""Which grade do the data behind a score earn, and what keeps them from the next one?
 
-Input grain: one row per account and ``as_of`` with the display features on amount of data. Output grain: the same
-rows. A grade looks at the data only, never at the score. Shrinkage pulls a thin account's estimate to its segment's
-and is shown as a component of its own (domain 4.7.3-4).
+Input grain: one row per account and ``as_of`` with the display features on amount of data, and its reliability
+interval. Output grain: the same rows. A grade looks at how much is known, never at how high the risk is (domain 4.7.4).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import expit
 
 from features.vocabulary import CohortStatus
-from training.calibrate import Calibration
-from training.config import GradeRule, GradeRules, TrainingConfig
+from training.config import GradeRule, GradeRules
 from training.periods import Floats
+from training.shrinkage import SOURCES
+from training.venn_abers import Spread
 
-SOURCES = 6
-"""Kinds of source that can be present; the catalogue's ``sources_present`` counts them."""
-
-_LEAST_CHANCE = 1e-12
+Bools = npt.NDArray[np.bool_]
+Letters = npt.NDArray[np.object_]
 
 
-def full_data_weeks(rows: pd.DataFrame) -> Floats:
-    """Usable weeks, times the share of sources that are present: 52 weeks from 3 of 6 sources count as 26.
+@dataclass(frozen=True, slots=True)
+class _Known:
+    # Amounts of data per row; what is missing counts as nothing.
+    weeks: Floats
+    sources: Floats
+    campaigns: Floats
+    irregularity: Floats
+    onboarding: Bools
 
-    A missing number is no data, hence 0.
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> _Known:
+        def amount(name: str) -> Floats:
+            known: Floats = np.nan_to_num(rows[name].to_numpy(np.float64))
+            return known
+
+        return cls(
+            amount("usable_weeks"),
+            amount("sources_present"),
+            amount("campaign_count_w104"),
+            amount("campaign_gap_cv_w156"),
+            (rows["cohort_status"] == CohortStatus.ONBOARDING).to_numpy(),
+        )
+
+
+def abstains(rows: pd.DataFrame) -> Bools:
+    """True where nothing can be said: not one source told anything of the account in half a year."""
+    return _Known.of(rows).sources < 1
+
+
+def grades(rows: pd.DataFrame, spread: Spread, rules: GradeRules) -> Letters:
+    """Grade A, B, C or D per row: from weeks of data, sources present, campaigns seen, and how sure the risk is.
+
+    An account in onboarding is D whatever it has: half of what the features look back on is not there yet. Campaigns
+    that come irregularly, and a risk that is not sure enough, allow B at best.
     """
-    present = rows["sources_present"].to_numpy(np.float64) / SOURCES
-    weeks: Floats = np.maximum(np.nan_to_num(rows["usable_weeks"].to_numpy(np.float64) * present), 0.0)
-    return weeks
+    known = _Known.of(rows)
+    best = _seasons(known, rules) & ~_irregular(known, rules) & _sure(spread, rules)
+    earned = np.select(
+        [_meets(known, rules.a) & best, _meets(known, rules.b), _meets(known, rules.c)], ["A", "B", "C"], default="D"
+    )
+    return np.where(known.onboarding, "D", earned).astype(object)
 
 
-def own_weight(weeks: Floats, half_weight_weeks: float) -> Floats:
-    """Weight 0-1 of the account's own estimate: ``n / (n + n0)``; 1 for everyone when n0 is 0."""
-    if half_weight_weeks == 0:
-        return np.ones_like(weeks)
-    return weeks / (weeks + half_weight_weeks)
+def grade_reasons(rows: pd.DataFrame, letters: Letters, spread: Spread, rules: GradeRules) -> list[tuple[str, ...]]:
+    """In words, per row: what the grade rests on, then everything that keeps it from the next better one."""
+    known = _Known.of(rows)
+    better: dict[str, GradeRule] = {"B": rules.a, "C": rules.b, "D": rules.c}
+    holds = {
+        "fewer than {campaigns:.0f} campaigns in two years, and no two quiet years to go by": _seasons(known, rules),
+        "campaigns come irregularly": ~_irregular(known, rules),
+        "too few accounts left in the past to be surer of the risk": _sure(spread, rules),
+    }
+    told = []
+    for place, letter in enumerate(letters):
+        reasons = [_rests_on(known, place)]
+        if known.onboarding[place]:
+            reasons.append("the account is too new")
+        elif letter in better:
+            reasons += _short_of(better[letter], known, place)
+            if letter == "B":
+                reasons += [
+                    words.format(campaigns=rules.campaigns_for_a) for words, held in holds.items() if not held[place]
+                ]
+        told.append(tuple(reasons))
+    return told
 
 
-def shrinkage(rows: pd.DataFrame, now_logits: Floats, segment_logits: Floats, half_weight_weeks: float) -> Floats:
-    """What is added to an account's log-odds in every interval alike: ``(1 - weight) * (segment's - own)``."""
-    return (1.0 - own_weight(full_data_weeks(rows), half_weight_weeks)) * (segment_logits - now_logits)
+def _meets(known: _Known, rule: GradeRule) -> Bools:
+    enough: Bools = (known.weeks >= rule.usable_weeks) & (known.sources >= rule.sources)
+    return enough
 
 
-def choose_half_weight_weeks(out_of_fold: pd.DataFrame, calibration: Calibration, config: TrainingConfig) -> float:
-    """The candidate n0 with the least weighted log-loss on out-of-fold periods; the smallest of equals.
-
-    Segment levels are means over each fold's own held-out accounts: features, no labels.
-    """
-    interval = out_of_fold["interval"].to_numpy(np.int64)
-    logits = calibration.logits(out_of_fold["margin"].to_numpy(np.float64), interval)
-    now = calibration.logits(out_of_fold["margin_now"].to_numpy(np.float64), 0)
-    segment = pd.Series(now).groupby([out_of_fold["fold"], out_of_fold["segment"].fillna("")]).transform("mean")
-    y, weight = out_of_fold["y"].to_numpy(np.float64), out_of_fold["weight"].to_numpy(np.float64)
-
-    def loss(weeks: float) -> float:
-        moved = logits + shrinkage(out_of_fold, now, segment.to_numpy(np.float64), weeks)
-        chance = np.clip(expit(moved), _LEAST_CHANCE, 1 - _LEAST_CHANCE)
-        return float(-(weight * (y * np.log(chance) + (1 - y) * np.log1p(-chance))).sum())
-
-    return min(sorted(config.shrinkage_candidates_weeks), key=loss)
+def _seasons(known: _Known, rules: GradeRules) -> Bools:
+    quiet = (known.campaigns == 0) & (known.weeks >= rules.quiet_weeks_for_a)
+    seen: Bools = (known.campaigns >= rules.campaigns_for_a) | quiet
+    return seen
 
 
-def grades(rows: pd.DataFrame, rules: GradeRules) -> npt.NDArray[np.object_]:
-    """Grade A, B, C or D per row, from weeks of data, sources present and campaigns seen; missing numbers earn D.
-
-    An account in onboarding is D whatever it has: half of what the features look back on is not there yet.
-    """
-    weeks = np.nan_to_num(rows["usable_weeks"].to_numpy(np.float64))
-    sources = np.nan_to_num(rows["sources_present"].to_numpy(np.float64))
-    campaigns = np.nan_to_num(rows["campaign_count_w104"].to_numpy(np.float64))
-    seasons = (campaigns >= rules.campaigns_for_a) | ((campaigns == 0) & (weeks >= rules.quiet_weeks_for_a))
-
-    def meets(rule: GradeRule) -> npt.NDArray[np.bool_]:
-        enough: npt.NDArray[np.bool_] = (weeks >= rule.usable_weeks) & (sources >= rule.sources)
-        return enough
-
-    earned = np.select([meets(rules.a) & seasons, meets(rules.b), meets(rules.c)], ["A", "B", "C"], default="D")
-    onboarding = (rows["cohort_status"] == CohortStatus.ONBOARDING).to_numpy()
-    return np.where(onboarding, "D", earned).astype(object)
+def _irregular(known: _Known, rules: GradeRules) -> Bools:
+    irregular: Bools = known.irregularity > rules.irregular_from
+    return irregular
 
 
-def segment_level(levels: Mapping[str, float], overall: float, segments: pd.Series[str]) -> Floats:
-    """The reference log-odds of each row's segment; the portfolio's for a segment that it did not hold."""
-    found = segments.map(dict(levels)).astype(np.float64).fillna(overall)
-    return np.asarray(found, dtype=np.float64)
+def _sure(spread: Spread, rules: GradeRules) -> Bools:
+    near = (spread.p1 <= rules.pair_ratio_for_a * spread.p0) & (spread.high <= rules.range_ratio_for_a * spread.low)
+    sure: Bools = near | (spread.high <= rules.surely_low)
+    return sure
+
+
+def _rests_on(known: _Known, place: int) -> str:
+    weeks, sources = known.weeks[place], known.sources[place]
+    return f"{weeks:.0f} {'week' if weeks == 1 else 'weeks'} of data from {sources:.0f} of {SOURCES} sources"
+
+
+def _short_of(rule: GradeRule, known: _Known, place: int) -> list[str]:
+    short = []
+    if known.weeks[place] < rule.usable_weeks:
+        short.append(f"fewer than {rule.usable_weeks:.0f} weeks of data")
+    if known.sources[place] < rule.sources:
+        short.append(f"fewer than {rule.sources:.0f} sources")
+    return short

@@ -27,6 +27,7 @@ from training.findings import (
     with_interval,
 )
 from training.gates import TIMING_ONLY
+from training.trust import trust
 from training.verdict import Verdict
 
 _SUBJECTS = {
@@ -34,6 +35,7 @@ _SUBJECTS = {
     "gains": "ranking",
     "reliability": "calibration",
     "phases": "groups",
+    "profit": "money",
 }
 _EXPLANATION = "explanation"
 
@@ -55,12 +57,14 @@ class ModelFacts(Document):
 
 def render(evaluation: Evaluation, verdict: Verdict, facts: ModelFacts, pictures: Sequence[Picture] = ()) -> str:
     """The report as one HTML page without outside references: styles and pictures are inside."""
-    template = _environment().get_template("report.html")
+    template = environment().get_template("report.html")
     return template.render(
         evaluation=evaluation,
         headline=evaluation.headline,
         verdict=verdict,
+        trust=trust(evaluation, verdict),
         facts=facts,
+        arm_name=arm_name,
         brief=_in_brief(evaluation),
         arms=[(arm_name(name), evaluation.arms[name]) for name in _arm_order(evaluation)],
         deltas=[(arm_name(name), evaluation.deltas[name]) for name in sorted(evaluation.deltas, reverse=True)],
@@ -72,7 +76,8 @@ def render(evaluation: Evaluation, verdict: Verdict, facts: ModelFacts, pictures
     )
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of this room, with the filters that write numbers for people."""
     environment = Environment(
         loader=PackageLoader("training", "templates"),
         autoescape=select_autoescape(default=True),
@@ -85,6 +90,7 @@ def _environment() -> Environment:
         "told": with_interval,
         "percent": _percent,
         "percent_told": _percent_told,
+        "thousandths": _thousandths,
         "day": lambda moment: f"{moment:%Y-%m-%d}",
         "count": lambda value: f"{value:,.0f}",
         "png": lambda picture: f"data:image/png;base64,{base64.b64encode(picture.png).decode()}",
@@ -160,3 +166,11 @@ def _percent_told(estimate: Any) -> str:
     if known.value is None or known.low is None or known.high is None:
         return with_interval(known)
     return f"{known.value:.0%} ({known.low:.0%} to {known.high:.0%})"
+
+
+def _thousandths(estimate: Any) -> str:
+    known: Estimate = estimate
+    if known.value is None or known.low is None or known.high is None:
+        return with_interval(known)
+    value, low, high = (number(1000 * end) for end in (known.value, known.low, known.high))
+    return f"{value} ({low} to {high})"

@@ -6,9 +6,10 @@ periods is final (interval end + grace + recording lag) no later than the fold's
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +78,12 @@ def final_fold(as_ofs: Sequence[datetime], data_cut: datetime, config: TrainingC
         )
     inside = [as_of for as_of in mature if as_of > mature[-1] - config.test_block]
     return Fold(inside[0], inside[-1])
+
+
+def block_of(as_ofs: Sequence[datetime], facts: Mapping[str, Any], config: TrainingConfig) -> Fold:
+    """The final block of a bundle, found again from its facts: what it learnt from was final when the block began."""
+    data_cut = datetime.fromisoformat(facts["data_cut"])
+    return final_fold([as_of for as_of in as_ofs if as_of <= data_cut], data_cut, config)
 
 
 def walk_forward(as_ofs: Sequence[datetime], before: datetime, config: TrainingConfig) -> tuple[Fold, ...]:

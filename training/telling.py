@@ -17,17 +17,25 @@ import pandas as pd
 from features.errors import GateRefused, NoUsableSignal, PulseError
 from features.settings import Home
 from training.bundle import Bundle
+from training.config import TrainingConfig
 from training.decisions import TermCensus
 from training.findings import arm_name, calibration_finding, skill_finding, with_interval
 from training.fit import outcome_count
+from training.governance import Approval
 from training.judging import Judgement
 from training.promotions import Promotion
 from training.registry import RegisteredVersion
 from training.report import ModelFacts, render
+from training.target import Target, target_of
 
 _SUMMARY = (
     "A discrete-time hazard in LightGBM that states the chance that an account decides to leave within 30, 60, 90 and "
     "180 days, and a health score (0 to 100, 100 = healthy) that leaves timing out."
+)
+_OTHER_SUMMARY = (
+    "A discrete-time hazard in LightGBM for another target than leaving. Wherever this report says that an account "
+    "left, read that it {happened}: its annual value was decided to {moved} or more at once. Accounts that leave are "
+    "censored. It can never go live as the model of who leaves."
 )
 
 
@@ -107,21 +115,25 @@ class Trained(Judged):
         told = super(Trained, self).lines()
         seen = [f"  {part.line()}" for part in self.census]
         notes = [f"note: {note}" for note in self.notes]
-        return [f"learnt from {self.events} accounts that left; decisions seen:", *seen, *notes, *told]
+        target, _ = target_of(self.version)
+        return [f"learnt from {self.events} accounts that {target.happened}; decisions seen:", *seen, *notes, *told]
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The registered versions, newest first, and the promotion log, oldest first."""
+    """The registered versions, newest first; the promotion log and the approvals, oldest first."""
 
     versions: Sequence[RegisteredVersion]
     log: Sequence[Promotion]
+    approvals: Sequence[Approval] = ()
+    others: Sequence[RegisteredVersion] = ()
 
     def lines(self) -> list[str]:
         """One line per version and per promotion."""
         live = self.log[-1].version_to if self.log else None
+        others = [self._line(version, live=False) for version in self.others]
         if not self.versions:
-            return ["no model is registered yet: run `pulse train --as-of DATE`"]
+            return ["no model is registered yet: run `pulse train --as-of DATE`", *others]
         versions = [self._line(version, live == version.version) for version in self.versions]
         log = [f"  {one.at:%Y-%m-%d %H:%M} {one.who}: {one.action} {one.version_to} ({one.why})" for one in self.log]
         return [
@@ -129,6 +141,8 @@ class Listing:
             *versions,
             "promotions:",
             *(log or ["  none yet"]),
+            *self._approval_lines(),
+            *(["models of other targets:", *others] if others else []),
         ]
 
     def document(self) -> dict[str, Any]:
@@ -139,18 +153,46 @@ class Listing:
                 {"version": one.version, "verdict": one.verdict, "judged": one.judged, "metrics": one.metrics}
                 for one in self.versions
             ],
+            "others": [
+                {"version": one.version, "verdict": one.verdict, "judged": one.judged, "metrics": one.metrics}
+                for one in self.others
+            ],
             "promotions": [
                 {"at": one.at, "who": one.who, "why": one.why, "action": one.action}
                 | {"from": one.version_from, "to": one.version_to}
                 for one in self.log
             ],
+            "approvals": [
+                {"at": one.at, "who": one.who, "role": one.role, "version": one.version, "against": one.against}
+                | {"decision": one.decision, "why": one.why}
+                for one in self.approvals
+            ],
         }
+
+    def _approval_lines(self) -> list[str]:
+        if not self.approvals:
+            return []
+        told = [
+            f"  {one.at:%Y-%m-%d %H:%M} {one.who} as {one.role}: {one.decision} {one.version}"
+            f" against {one.against or 'no model'} ({one.why})"
+            for one in self.approvals
+        ]
+        return ["approvals:", *told]
 
     @staticmethod
     def _line(version: RegisteredVersion, live: bool) -> str:
         auc = version.metrics.get("arm.champion.auc_window")
         told = "not known" if auc is None else f"{auc:.2f}"
-        return f"{version.version:<9}{version.judged:<12}{told}{'  <- live' if live else ''}"
+        return f"{version.version:<8} {version.judged:<12}{told}{'  <- live' if live else ''}"
+
+
+def summary_of(config: TrainingConfig) -> str:
+    """What a model is, and what "left" means in its report."""
+    if not config.target.recurs:
+        return _SUMMARY
+    fell = config.target is Target.CONTRACTION
+    moved = f"fall by {config.contraction_share:.0%}" if fell else f"rise by {config.upsell_share:.0%}"
+    return _OTHER_SUMMARY.format(happened=config.target.happened, moved=moved)
 
 
 def facts_of(
@@ -158,7 +200,9 @@ def facts_of(
 ) -> ModelFacts:
     """What the report says about the model itself; ``past`` are the person-periods it learnt from."""
     return ModelFacts(
-        summary=_SUMMARY,
+        summary=" ".join(
+            [summary_of(bundle.config), *(f"{note[0].upper()}{note[1:]}." for note in bundle.facts["notes"])]
+        ),
         data_cut=datetime.fromisoformat(bundle.facts["data_cut"]),
         trained_first_as_of=datetime.fromisoformat(bundle.facts["first_as_of"]),
         trained_last_as_of=datetime.fromisoformat(bundle.facts["last_as_of"]),
@@ -177,6 +221,7 @@ def store_report(home: Home, judgement: Judgement, facts: ModelFacts) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "evaluation.json").write_text(judgement.evaluation.model_dump_json(indent=1))
     (folder / "verdict.json").write_text(json.dumps(judgement.verdict.model_dump(mode="json"), indent=1))
+    (folder / "facts.json").write_text(facts.model_dump_json(indent=1))
     report = folder / "report.html"
     report.write_text(render(judgement.evaluation, judgement.verdict, facts, judgement.pictures))
     return report

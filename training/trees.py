@@ -6,6 +6,7 @@ cannot stand for this model. Nothing is assumed: a split, header or count that i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -69,6 +70,25 @@ def read_trees(text: str) -> tuple[Tree, ...] | str:
             return refusal or tree
         trees.append(tree)
     return refusal or tuple(trees)
+
+
+def deepest_path(text: str) -> int:
+    """The most splits that one row can pass on its way through all trees of a model text.
+
+    Where the trees are not understood, every split counts: then it is an upper bound.
+    """
+    trees = read_trees(text)
+    if isinstance(trees, str):
+        return sum(int(leaves) - 1 for leaves in re.findall(r"^num_leaves=(\d+)$", text, re.MULTILINE))
+    return sum(_depth(tree) for tree in trees)
+
+
+def _depth(tree: Tree) -> int:
+    # Children come after their split, so going backwards meets them first.
+    depth = np.zeros(tree.splits + 1, dtype=np.int64)
+    for split in range(tree.splits - 1, -1, -1):
+        depth[split] = 1 + max(depth[child] if child >= 0 else 0 for child in (tree.left[split], tree.right[split]))
+    return int(depth[0])
 
 
 def _refused_header(head: str) -> str:

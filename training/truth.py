@@ -10,8 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
-from features.errors import MissingStateError
+from features.errors import MissingStateError, UsageError
 from features.vocabulary import HORIZONS_DAYS
+from training.target import Target
 
 ORACLE = "oracle.parquet"
 
@@ -33,3 +34,20 @@ def read_truth(folder: Path) -> pd.DataFrame:
     columns = ["account_id", "as_of", *(f"p_{days}" for days in HORIZONS_DAYS)]
     truth: pd.DataFrame = pq.read_table(path, columns=columns).to_pandas()
     return truth
+
+
+def truth_for(folder: Path | None, target: Target) -> pd.DataFrame | None:
+    """The truth by which models of a target may be graded; None where no folder is given.
+
+    Raises:
+        UsageError: a folder for another target than churn: a simulator writes down the chances to leave only.
+        MissingStateError: the folder holds no truth.
+    """
+    if folder is not None and target.recurs:
+        raise UsageError(
+            f"the truth does not tell of {target}",
+            expected="no --truth, or target churn",
+            found=f"target {target}",
+            todo="leave --truth out: a simulator writes down the true chances to leave only",
+        )
+    return read_truth(folder) if folder else None

@@ -18,16 +18,22 @@ SIGNAL_GATES = ("enough_outcomes", "skill_within_window", "better_than_timing")
 
 GATE_CODES = (
     *SIGNAL_GATES,
+    "no_leak",
+    "early_detection",
     "calibration_overall",
     "calibration_by_phase",
+    "ranges_hold",
+    "segments_hold",
+    "steady_reasons",
     "additivity",
     "monotone_risk",
     "golden_rows",
     "complete_scores",
+    "small_and_quick",
 )
 """Every gate that a passing verdict must hold, in the order of asking."""
 
-_MACHINERY_GATES = ("additivity", "monotone_risk", "golden_rows", "complete_scores")
+_MACHINERY_GATES = ("no_leak", "additivity", "monotone_risk", "golden_rows", "complete_scores", "small_and_quick")
 
 Evidence = dict[str, float | int | str | bool | None]
 

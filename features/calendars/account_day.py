@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.beliefs import timelines
-from features.build import run_steps
 from features.campaigns import CampaignWindow, PhaseAnswer, account_windows, phase_on
 from features.errors import UnknownAccount
 from features.settings import Home
+from features.steps import run_steps
 from features.vocabulary import snapshot_at_or_before
 from features.warehouse import Engine, Warehouse
 

@@ -19,6 +19,7 @@ from features.calendars.believed import PARTICIPATION, instances_in
 from features.calendars.entries import INSTANCES
 from features.calendars.inference import USUAL_WEEKS, Guess, Known, Part, guesses
 from features.errors import UsageError
+from features.identity import open_resolved
 from features.settings import Home
 from features.sources import IngestReport, ingest
 from features.vocabulary import WEEK, snapshot_at_or_before
@@ -63,7 +64,7 @@ def infer(home: Home, as_of: datetime, *, now: datetime) -> Inferred:
         )
     warehouse = Warehouse(home)
     warehouse.require_rows(INSTANCES, "accounts_history")
-    with warehouse.engine() as engine:
+    with open_resolved(warehouse) as engine:
         made = list(guesses(known_at(engine, as_of)))
     if not made:
         return Inferred(as_of, {}, None)

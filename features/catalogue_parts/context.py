@@ -11,6 +11,7 @@ _feature = partial(Feature, subcategory=Subcategory.CONTEXT)
 _shown = partial(
     Feature, subcategory=Subcategory.CONTEXT, style=Style.TEXT, unit="", window="at as_of", use=Use.DISPLAY
 )
+_NO_LINE = "no product line of a live contract known"
 
 FEATURES = (
     _feature(
@@ -86,6 +87,63 @@ FEATURES = (
         label="Size in seats",
         sentence="The contract has {actual} seats; with accounts like this {expected}.",
     ),
+    *(
+        _feature(
+            name=f"size_is_{band}",
+            code="X05",
+            style=Style.YES_NO,
+            unit="0 or 1",
+            window="at as_of",
+            meaning=f"1 when the contracted seats are {band.replace('_', ' ')}; all three are 0 above 250 seats",
+            null="no seats known",
+            label=f"Has {band.replace('_', ' ')} seats",
+            sentence=f"Has {band.replace('_', ' ')} seats: {{actual}}; usual: {{expected}}.",
+        )
+        for band in ("1_to_10", "11_to_50", "51_to_250")
+    ),
+    *(
+        _feature(
+            name=f"region_is_{region}",
+            code="X06",
+            style=Style.YES_NO,
+            unit="0 or 1",
+            window="at as_of",
+            meaning=f"1 when the head office is in {words}; all three are 0 where the country is not known",
+            null="never",
+            label=f"Is in {words}",
+            sentence=f"Is in {words}: {{actual}}; usual: {{expected}}.",
+        )
+        for region, words in (
+            ("americas", "the Americas"),
+            ("emea", "Europe, the Middle East or Africa"),
+            ("apac", "Asia or the Pacific"),
+        )
+    ),
+    _feature(
+        name="products_contracted",
+        code="X07",
+        style=Style.COUNT,
+        unit="products",
+        window="at as_of",
+        meaning="different products on the lines of live contracts",
+        null=_NO_LINE,
+        label="Products bought",
+        sentence="Products bought: {actual}; with accounts like this {expected}.",
+    ),
+    *(
+        _feature(
+            name=name,
+            code="X07",
+            style=Style.YES_NO,
+            unit="0 or 1",
+            window="at as_of",
+            meaning=f"1 when a live contract has a line of {words}",
+            null=_NO_LINE,
+            label=f"Buys {words}",
+            sentence=f"Buys {words}: {{actual}}; usual: {{expected}}.",
+        )
+        for name, words in (("buys_tokens", "tokens"), ("buys_metered_units", "metered units"))
+    ),
     _feature(
         name="usable_weeks",
         code="X08",
@@ -108,6 +166,20 @@ FEATURES = (
         use=Use.DISPLAY,
         label="Sources with data",
     ),
+    *(
+        _feature(
+            name=f"{source}_present",
+            code="X08",
+            style=Style.YES_NO,
+            unit="0 or 1",
+            window="400 days" if source == "campaigns" else "26 weeks",
+            meaning=f"1 when the source {source} gave a row for this account in the window; one of sources_present",
+            null="never",
+            use=Use.DISPLAY,
+            label=f"Data of {source}",
+        )
+        for source in ("usage", "production", "invoices", "tickets", "surveys", "campaigns")
+    ),
     _feature(
         name="campaign_count_w104",
         code="X08",
@@ -118,6 +190,17 @@ FEATURES = (
         null="never",
         use=Use.DISPLAY,
         label="Campaigns seen",
+    ),
+    _feature(
+        name="campaign_gap_cv_w156",
+        code="X08",
+        style=Style.NUMBER,
+        unit="standard deviation / mean",
+        window="156 weeks",
+        meaning="how unevenly the active windows that started in 156 weeks follow each other: standard deviation of the days between starts over their mean; 0 is regular, 1 pure chance; drives the grade",
+        null="fewer than four starts",
+        use=Use.DISPLAY,
+        label="Unevenness of campaigns",
     ),
     _feature(
         name="seats_contracted",
@@ -200,5 +283,12 @@ FEATURES = (
     _shown(name="csm_owner_id", meaning="customer-success manager in charge", null="nobody", label="CSM"),
     _shown(name="currency", meaning="currency of the annual value", null="never", label="Currency"),
     _shown(name="contract_id", meaning="the contract whose decision comes next", null="never", label="Contract"),
+    _shown(
+        name="product_mix",
+        code="X07",
+        meaning="up to three products of live contracts, the largest quantity first, and how many more there are",
+        null=_NO_LINE,
+        label="Products",
+    ),
     _shown(name="decision_on", meaning="date of the next decision", null="evergreen contract", label="Decision on"),
 )

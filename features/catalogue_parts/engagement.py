@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from features.catalogue_parts import engagement_depth
 from features.catalogue_parts.feature import Feature, Style
 from features.vocabulary import Subcategory
 
@@ -273,4 +274,5 @@ FEATURES = (
         label="Silence of a key user",
         sentence="A key user has been silent for {actual}; with accounts like this {expected}.",
     ),
+    *engagement_depth.FEATURES,
 )

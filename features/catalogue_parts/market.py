@@ -98,4 +98,16 @@ FEATURES = (
         label="Strike or outage",
         sentence="Strike or outage in the segment: {actual}; usual: {expected}.",
     ),
+    _feature(
+        name="acquisition_flag_w52",
+        code="M08",
+        style=Style.YES_NO,
+        unit="0 or 1",
+        window="52 weeks",
+        meaning="1 when the account was bought in 52 weeks: its record says by whom, or an event in the market names it",
+        null=f"nothing says so, and {_NO_MARKET}",
+        direction=1,
+        label="Bought by another company",
+        sentence="Bought in the last year: {actual}; usual: {expected}.",
+    ),
 )

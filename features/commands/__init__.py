@@ -10,9 +10,19 @@ from types import ModuleType
 
 import typer
 
-from features.commands import auditing, building, campaigns, mapping, pushing, quarantine, simulation, sources
+from features.commands import auditing, building, campaigns, identity, mapping, pushing, quarantine, simulation, sources
 
-_GROUPS: tuple[ModuleType, ...] = (auditing, building, simulation, campaigns, quarantine, sources, mapping, pushing)
+_GROUPS: tuple[ModuleType, ...] = (
+    auditing,
+    building,
+    simulation,
+    campaigns,
+    quarantine,
+    sources,
+    mapping,
+    pushing,
+    identity,
+)
 
 
 def add_data_commands(app: typer.Typer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -11,7 +12,12 @@ from features.console import Answer, command
 from features.errors import UsageError
 from features.progress import Progress
 from features.settings import Home
-from features.vocabulary import parse_moment
+from features.vocabulary import WEEK, parse_moment
+
+EngineOption = Annotated[
+    str | None, typer.Option(help="duckdb (this machine) or spark; by default PULSE_ENGINE, or duckdb.")
+]
+MasterOption = Annotated[str | None, typer.Option(help="Spark master; by default PULSE_SPARK_MASTER, or this machine.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,22 +35,38 @@ def build(
         int | None, typer.Option(min=1, help="Instead of --from: so many days before --to, to take late rows in.")
     ] = None,
     late: Annotated[bool, typer.Option("--late", help="Also every stored snapshot that late rows change.")] = False,
+    engine: EngineOption = None,
+    master: MasterOption = None,
 ) -> Answer:
-    """Build weekly feature snapshots (Mondays 00:00 UTC) and put the newest online."""
-    from features.build import late_as_ofs
+    """Build weekly feature snapshots (Mondays 00:00 UTC) and put the newest online.
+
+    With --to alone: those that are missing since the newest one built.
+    """
+    from features.build import built_as_ofs
+    from features.engine_place import EnginePlace
     from features.publish import publish_late, publish_snapshots
 
+    where = EnginePlace.from_environment(engine=engine, master=master)
     lines: list[str] = []
     document: dict[str, object] = {}
-    if (asked := _range(first, last, look_back, late=late)) is not None:
-        published = publish_snapshots(place, *asked, progress=progress)
+    built = built_as_ofs(place)
+    if last is not None and first is None and look_back is None and built and parse_moment(last) < built[-1] + WEEK:
+        lines, document = [f"every snapshot up to {built[-1].date()} is built"], {"snapshots": 0}
+    elif (asked := _range(first, last, look_back, late=late, built=built)) is not None:
+        published = publish_snapshots(place, *asked, place=where, progress=progress)
         lines, document = published.lines(), published.document()
     if late:
-        rebuilt = publish_late(place, progress=progress)
+        rebuilt = publish_late(place, place=where, progress=progress)
         lines += (
             [f"late rows: {line}" for line in rebuilt.lines()] if rebuilt else ["no snapshot is changed by late rows"]
         )
         return Answer(lines, {**document, "late": rebuilt.document() if rebuilt else None})
+    return _with_waiting(place, lines, document)
+
+
+def _with_waiting(place: Home, lines: list[str], document: dict[str, object]) -> Answer:
+    from features.build import late_as_ofs
+
     waiting = late_as_ofs(place)
     if waiting:
         span = f"{waiting[0].date()} to {waiting[-1].date()}"
@@ -53,14 +75,16 @@ def build(
 
 
 def _range(
-    first: str | None, last: str | None, look_back: int | None, *, late: bool
+    first: str | None, last: str | None, look_back: int | None, *, late: bool, built: Sequence[datetime]
 ) -> tuple[datetime, datetime] | None:
     if first is None and last is None and look_back is None and late:
         return None
+    if last is not None and first is None and look_back is None and built:
+        return built[-1] + WEEK, parse_moment(last)
     if last is None or (first is None) == (look_back is None):
         raise UsageError(
             "these dates name no range",
-            expected="--to with either --from or --look-back, or --late alone",
+            expected="--to with either --from or --look-back, or alone once a snapshot is built; or --late alone",
             found=", ".join(
                 name
                 for name, value in (("--from", first), ("--to", last), ("--look-back", look_back))

@@ -113,6 +113,8 @@ def _append_states(
     monthly = accounts.term_months[who] == 1
     start = np.where(monthly, accounts.first_start[who], company.terms.starts[who, states.term])
     years = np.where(monthly, 1.0, accounts.term_months[who] / 12)
+    # Signed in the month before the term: what is booked at its start is past by then.
+    ahead = company.streams.named("contracts/signature").integers(1, 31, company.terms.starts.shape)
     writer.append(
         "contracts_history",
         len(who),
@@ -121,7 +123,7 @@ def _append_states(
             "valid_from": micros(valid_from),
             "available_at": micros(valid_from),
             "account_id": Coded(who, accounts.ids),
-            "signed_on": start - 10,
+            "signed_on": start - ahead[who, np.where(monthly, 0, states.term)],
             "start_on": start,
             "end_on": end_on,
             "term_months": accounts.term_months[who],

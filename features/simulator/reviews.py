@@ -23,6 +23,8 @@ _EVENTS = ("submitted", "approved", "changes_requested", "rejected")
 SUBMITTED, APPROVED, CHANGES, REJECTED = range(4)
 _REJECTED_SHARE = 0.10
 _CLIENT_SHARE = 0.40
+_CLIENTS, _COLLEAGUES = 6, 12
+"""People of an account's clients, and of its own, who may take part in a review."""
 _LATER_LIFT = 0.3
 """Logit by which later versions are likelier to be approved than the first."""
 
@@ -156,9 +158,12 @@ def _write_versions(writer: CanonicalWriter, company: Company, assets: Assets, d
 def _write_events(writer: CanonicalWriter, company: Company, assets: Assets, done: Round) -> None:
     gone = company.decisions.gone_from[assets.account[done.asset]]
     submission = np.full(len(done.asset), SUBMITTED)
+    draws = company.streams.named("reviews/actors", done.number).random((2, len(done.asset)))
     for kind, at, decides in ((submission, done.submitted, False), (done.outcome, done.decided, True)):
         rows = np.flatnonzero(at < gone)
         asset = done.asset[rows]
+        by_client = done.by_client[rows] & decides
+        actor = np.floor(draws[int(decides), rows] * np.where(by_client, _CLIENTS, _COLLEAGUES)).astype(np.int64)
         writer.append(
             "review_events",
             len(rows),
@@ -169,7 +174,8 @@ def _write_events(writer: CanonicalWriter, company: Company, assets: Assets, don
                 "account_id": Coded(assets.account[asset], company.accounts.ids),
                 "type": Coded(kind[rows], _EVENTS),
                 "happened_at": micros(at[rows]),
-                "decided_by": Coded(done.by_client[rows].astype(np.int8), ("internal", "client")) if decides else None,
+                "decided_by": Coded(by_client.astype(np.int8), ("internal", "client")) if decides else None,
+                "actor_key": ids("rv", 100 * assets.account[asset] + actor + np.where(by_client, 50, 0)),
                 "source_status": Coded(kind[rows], ("rev", "apr", "chg", "rej")),
             },
         )

@@ -28,6 +28,10 @@ OURS: frozenset[str] = frozenset(column.name for column in ENVELOPE) - frozenset
 """Always made anew, so that a file that comes from another home of ours does no harm."""
 
 
+UNMATCHED = "unmatched"
+"""The rule of rows that name an account nobody knows; they are tried again when an account arrives."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One reason to refuse a row: the column it is about, a short name, words for people and when it applies (SQL)."""

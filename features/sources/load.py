@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from features.build import ONBOARDING
 from features.errors import IntegrityError
 from features.manifest import sync_file, sync_folder
 from features.progress import Progress, silent
@@ -19,10 +18,13 @@ from features.sources.alone import SCRATCH, alone
 from features.sources.intake import Load
 from features.sources.load_record import LoadRecord, write_record
 from features.sources.mapping import CohortDefaults, load_mapping
+from features.sources.owners import OWNING, in_order_of_need
 from features.sources.plan import Plan, TableWork, canonical_plan, mapped_plan
 from features.sources.quarantine import SHOWN, quarantine_file
-from features.sources.report import IngestReport, TableReport
+from features.sources.replay import replay_unmatched
+from features.sources.report import IngestReport, ReplayReport, TableReport
 from features.sources.stage import Staged, stage
+from features.steps import ONBOARDING
 from features.vocabulary import require_utc
 from features.warehouse import Warehouse, open_engine
 
@@ -44,6 +46,7 @@ def ingest(
     ``mapping`` is a path or the name of one that comes with us; without it the files are canonical tables themselves.
     ``now`` becomes ``ingested_at``. In a ``live`` load a row counts as known from now, else from when it usually is.
     Loading the same again adds nothing. Refused rows go to quarantine; the answer tells how many and why.
+    Where accounts or aliases are new, rows that waited in quarantine for one of them are tried again.
 
     Raises:
         DataContractError: a file breaks the contract so that nothing of it may be taken; nothing of the folder is.
@@ -68,7 +71,13 @@ def ingest(
         unmatched_files=plan.unmatched,
         missing_files=plan.missing,
         worst=tuple(refusal for staged in waiting for refusal in staged.worst)[:SHOWN],
+        replayed=_tried_again(home, waiting, load, progress),
     )
+
+
+def _tried_again(home: Home, waiting: list[Staged], load: Load, progress: Progress) -> ReplayReport | None:
+    has_owners = any(staged.table in OWNING and staged.report.new for staged in waiting)
+    return replay_unmatched(home, besides=load.load_id, now=load.now, progress=progress) if has_owners else None
 
 
 def onboarding_of(home: Home) -> timedelta:
@@ -95,7 +104,7 @@ def _stage_all(
     home: Home, plan: Plan, load: Load, scratch: Path, progress: Progress
 ) -> tuple[list[TableReport], list[Staged]]:
     done, waiting = [], []
-    for number, work in enumerate(plan.tables, start=1):
+    for number, work in enumerate(in_order_of_need(plan.tables), start=1):
         before = _loaded_before(home, work)
         if before is not None:
             done.append(before)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,13 +22,15 @@ from features.errors import ConfigError, DataContractError, MissingStateError
 from features.progress import Progress, silent
 from features.settings import Home
 from features.sources.alone import SCRATCH, alone
+from features.sources.intake import UNMATCHED
 from features.sources.load_record import LoadRecord, read_record
 from features.sources.mapping import load_mapping
 from features.sources.offer import Offer, castable, offer_of, write_offer
+from features.sources.owners import OWNING
 from features.sources.plan import Part, TableWork, canonical_plan, mapped_plan
 from features.sources.report import ReplayReport, TableReport
 from features.sources.stage import Staged, stage
-from features.sources.waiting import Chosen, WaitingFile, WaitingRow, read_waiting, waiting_paths
+from features.sources.waiting import Chosen, WaitingFile, WaitingRow, count_waiting, read_waiting, waiting_paths
 from features.vocabulary import require_utc
 from features.warehouse import Engine, Warehouse, open_engine
 
@@ -71,7 +74,8 @@ def replay(
         ConfigError: the mapping cannot be used, or no longer reads a file of the rows.
         UsageError: another ingest is running.
     """
-    paths = waiting_paths(home, chosen)
+    # Accounts and aliases first: rows of other tables may wait for them.
+    paths = sorted(waiting_paths(home, chosen), key=lambda path: path.parent.name not in OWNING)
     reports = []
     with alone(home.prepare()), TemporaryDirectory(dir=home.root, prefix=SCRATCH) as scratch:
         for number, path in enumerate(paths, start=1):
@@ -82,6 +86,29 @@ def replay(
             reports.append((file.load_id, _replay(home, bench, require_utc(now))))
             progress("replay refused rows", number, len(paths))
     return ReplayReport(tuple(reports))
+
+
+def replay_unmatched(home: Home, *, besides: str, now: datetime, progress: Progress = silent) -> ReplayReport | None:
+    """Try the rows of every load but one again that wait for an account; None where none does.
+
+    Rows whose mapping, or whose files that it looks things up in, are gone go on waiting until a person names them.
+    """
+    waiting = {
+        (each.table, each.load) for each in count_waiting(home) if each.rule == UNMATCHED and each.load != besides
+    }
+    reports: list[tuple[str, TableReport]] = []
+    for table, load in sorted(waiting, key=lambda place: (place[1], place[0])):
+        try:
+            reports += replay(home, Chosen(load, table), now=now, progress=progress).files
+        except (ConfigError, MissingStateError):
+            reports.append((load, _left_alone(home, Chosen(load, table))))
+    return ReplayReport(tuple(reports)) if reports else None
+
+
+def _left_alone(home: Home, chosen: Chosen) -> TableReport:
+    rows = Counter({each.rule: each.rows for each in count_waiting(home, chosen)})
+    counted = rows.total()
+    return TableReport(str(chosen.table), (), read=counted, new=0, known=0, quarantined=dict(rows))
 
 
 def _replay(home: Home, bench: _Bench, now: datetime) -> TableReport:

@@ -34,57 +34,6 @@ class TableReport:
 
 
 @dataclass(frozen=True, slots=True)
-class IngestReport:
-    """What one ingest did.
-
-    ``worst`` names the first few refused rows; ``unmatched_files`` no table takes; ``missing_files`` a mapping names as
-    optional, and the folder lacks them.
-    """
-
-    load_id: str
-    tables: tuple[TableReport, ...]
-    unmatched_files: tuple[str, ...] = ()
-    missing_files: tuple[str, ...] = ()
-    worst: tuple[Refusal, ...] = ()
-
-    @property
-    def new(self) -> int:
-        """Rows added, over all tables."""
-        return sum(table.new for table in self.tables)
-
-    @property
-    def refused(self) -> int:
-        """Rows in quarantine, over all tables."""
-        return sum(table.refused for table in self.tables)
-
-    def quarantined_error(self) -> RowsQuarantined | None:
-        """The partial success to tell after the good rows are in; none when no row was refused."""
-        if self.refused == 0:
-            return None
-        broken = sorted({f"{table.table} ({table.refused:,})" for table in self.tables if table.refused})
-        return RowsQuarantined(
-            f"{self.refused:,} rows were refused, the others were taken",
-            expected="every row to keep the contract of its table",
-            found=f"{', '.join(broken)}; first: {'; '.join(str(refusal) for refusal in self.worst)}",
-            todo=f"see quarantine/<table>/{self.load_id}.jsonl, correct the source and ingest again",
-        )
-
-    def lines(self) -> list[str]:
-        """The report for people; the first line is the summary."""
-        read = sum(table.read for table in self.tables)
-        known = sum(table.known for table in self.tables)
-        rows = f"{read:,} rows read, {self.new:,} new, {known:,} known, {self.refused:,} refused"
-        told = [f"{len(self.tables)} tables: {rows}", *(_line(table) for table in self.tables)]
-        told += [f"  file {name}: no table takes it" for name in self.unmatched_files]
-        told += [f"  file {name}: optional, and not in the folder" for name in self.missing_files]
-        return [*told, *(f"  refused: {refusal}" for refusal in self.worst)]
-
-    def document(self) -> dict[str, Any]:
-        """The same for programs."""
-        return {**asdict(self), "new": self.new, "refused": self.refused}
-
-
-@dataclass(frozen=True, slots=True)
 class ReplayReport:
     """What a replay did: per load and table, the rows that were tried, taken, known already, and refused again."""
 
@@ -129,6 +78,59 @@ class ReplayReport:
             "new": self.new,
             "refused": self.refused,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What one ingest did.
+
+    ``worst`` names the first few refused rows; ``unmatched_files`` no table takes; ``missing_files`` a mapping names as
+    optional, and the folder lacks them. ``replayed`` tells of rows that waited for an account.
+    """
+
+    load_id: str
+    tables: tuple[TableReport, ...]
+    unmatched_files: tuple[str, ...] = ()
+    missing_files: tuple[str, ...] = ()
+    worst: tuple[Refusal, ...] = ()
+    replayed: ReplayReport | None = None
+
+    @property
+    def new(self) -> int:
+        """Rows added, over all tables."""
+        return sum(table.new for table in self.tables)
+
+    @property
+    def refused(self) -> int:
+        """Rows in quarantine, over all tables."""
+        return sum(table.refused for table in self.tables)
+
+    def quarantined_error(self) -> RowsQuarantined | None:
+        """The partial success to tell after the good rows are in; none when no row was refused."""
+        if self.refused == 0:
+            return None
+        broken = sorted({f"{table.table} ({table.refused:,})" for table in self.tables if table.refused})
+        return RowsQuarantined(
+            f"{self.refused:,} rows were refused, the others were taken",
+            expected="every row to keep the contract of its table",
+            found=f"{', '.join(broken)}; first: {'; '.join(str(refusal) for refusal in self.worst)}",
+            todo=f"see quarantine/<table>/{self.load_id}.jsonl, correct the source and ingest again",
+        )
+
+    def lines(self) -> list[str]:
+        """The report for people; the first line is the summary."""
+        read = sum(table.read for table in self.tables)
+        known = sum(table.known for table in self.tables)
+        rows = f"{read:,} rows read, {self.new:,} new, {known:,} known, {self.refused:,} refused"
+        told = [f"{len(self.tables)} tables: {rows}", *(_line(table) for table in self.tables)]
+        told += [f"  file {name}: no table takes it" for name in self.unmatched_files]
+        told += [f"  file {name}: optional, and not in the folder" for name in self.missing_files]
+        told += [f"  refused: {refusal}" for refusal in self.worst]
+        return [*told, *(self.replayed.lines() if self.replayed else [])]
+
+    def document(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {**asdict(self), "new": self.new, "refused": self.refused}
 
 
 def _line(table: TableReport) -> str:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
+from functools import cache
 from pathlib import Path
 from zoneinfo import available_timezones
 
@@ -33,6 +34,7 @@ from features.sources.intake import Intake, Load, Rule, declared
 from features.sources.mapped import UNMAPPED, UNMAPPED_LIMIT, mapped_intake
 from features.sources.mapping_sql import name_casts, name_people
 from features.sources.other_files import Others, others_of, read_others
+from features.sources.owners import JUDGED, mark_strays
 from features.sources.people import salt_of
 from features.sources.plan import TableWork
 from features.sources.quarantine import Refusal, Refused, write_refused
@@ -84,6 +86,7 @@ def stage(engine: Engine, home: Home, work: TableWork, load: Load, scratch: Path
     others = read_others(engine, work, passing)
     intakes = [_intake(engine, work, number, others, passing) for number in range(len(work.parts))]
     rules, counts = _check(engine, table, intakes, load, passing)
+    rules |= mark_strays(engine, table, intakes, home, scratch)
     twins = name_twins(engine, table, passing)
     known = Warehouse(home).dataset(work.table).files()
     if known:
@@ -136,7 +139,13 @@ def _name_functions(engine: Engine, home: Home, work: TableWork) -> None:
         name_people(engine, salt_of(home))
     # Known to Python and to the engine: later steps use either.
     spoken = set(engine.fetch("SELECT name FROM pg_timezone_names()").column("name").to_pylist())
-    engine.name_rows("zones", pa.table({"name": pa.array(sorted(spoken & available_timezones()), pa.string())}))
+    engine.name_rows("zones", pa.table({"name": pa.array(sorted(spoken & _zones_of_python()), pa.string())}))
+
+
+@cache
+def _zones_of_python() -> frozenset[str]:
+    # Hundreds of files are looked at, so a process that stays asks once.
+    return frozenset(available_timezones())
 
 
 def _intake(engine: Engine, work: TableWork, number: int, others: Others, scratch: Path) -> Intake:
@@ -178,6 +187,7 @@ def _check(
         files.append(scratch / f"{table.name}.checked.{intake.number}.parquet")
         with blaming(table.name, intake.file):
             counts[intake.number] = engine.write(f"SELECT *, {hashed} FROM ({query})", files[-1], codec="lz4")
+    engine.name(JUDGED, files)
     engine.name(CHECKED, files)
     if not load.is_replay:
         # Rows in quarantine are few, and each may stay there for a word of its own.

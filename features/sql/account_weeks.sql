@@ -21,15 +21,8 @@ beginnings AS (
     UNION ALL
     SELECT
         account_id,
-        DATE_TRUNC('week', MIN(event_at)) AS first_week
-    FROM usage_daily
-    GROUP BY account_id
-    UNION ALL
-    SELECT
-        account_id,
-        DATE_TRUNC('week', MIN(event_at)) AS first_week
-    FROM usage_events
-    GROUP BY account_id
+        DATE_TRUNC('week', first_at) AS first_week
+    FROM usage_starts
 ),
 
 accounts AS (

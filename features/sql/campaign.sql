@@ -19,6 +19,14 @@ WITH judged AS (
         LN((1000 * active_core + 500) / (active_expected_core + 500)) AS spike_par,
         LN((1000 * active_collab + 500) / (active_expected_collab + 500)) AS collab_par,
         LN((1000 * pre_core + 500) / (pre_expected_core + 500)) AS ramp_par,
+        -- Growth from week to week as a share of a quiet week, by least squares.
+        CASE
+            WHEN pre_weeks >= 3 AND pre_unexpected = 0
+                THEN
+                    7000 * CAST(pre_weeks * pre_core_days - pre_days * pre_core AS DOUBLE)
+                    / NULLIF(pre_weeks * pre_days_squared - pre_days * pre_days, 0)
+                    * pre_weeks / NULLIF(pre_base_core, 0)
+        END AS ramp_speed,
         LN((1000 * back_core + 500) / (back_expected_core + 500)) AS back_par,
         LN((1000 * back_collab + 500) / (back_expected_collab + 500)) AS back_collab_par
     FROM campaign_sums
@@ -62,6 +70,36 @@ ramps AS (
         ) AS place
     FROM judged
     WHERE has_pre = 1
+),
+
+speeds AS (
+    SELECT
+        account_id,
+        as_of,
+        ramp_speed,
+        ROW_NUMBER() OVER (
+            PARTITION BY account_id, as_of ORDER BY active_start DESC, campaign_instance_id DESC
+        ) AS place
+    FROM judged
+    WHERE ramp_speed IS NOT NULL
+),
+
+delays AS (
+    SELECT
+        l.account_id,
+        l.as_of,
+        DATE_DIFF(
+            'day',
+            CAST(l.active_week AS DATE),
+            CAST(COALESCE(MIN(p.week_start), GREATEST(LEAST(l.as_of, l.wrap_week), l.active_week)) AS DATE)
+        ) AS late_days
+    FROM lasts AS l
+    LEFT JOIN campaign_ramps AS p
+        ON
+            l.span_no = p.span_no
+            AND l.as_of >= p.from_as_of
+            AND (p.until_as_of IS NULL OR l.as_of < p.until_as_of)
+    GROUP BY l.account_id, l.as_of, l.active_week, l.wrap_week
 ),
 
 backs AS (
@@ -125,7 +163,17 @@ SELECT
     END AS campaign_support_burden,
     CASE
         WHEN s.campaigns_known > 0 THEN (m.score + 4 * m.usual_score) / (m.answers + 4) / 1000
-    END AS campaign_sentiment
+    END AS campaign_sentiment,
+    v.ramp_speed - w.ramp_speed AS ramp_speed_change,
+    CASE
+        WHEN e.seats_before IS NOT NULL AND e.seats_after IS NOT NULL
+            THEN
+                CAST(GREATEST(e.seats_peak - GREATEST(e.seats_before, e.seats_after), 0) AS DOUBLE)
+                / NULLIF(e.seats_peak, 0)
+    END AS rented_seat_share,
+    CASE WHEN u.since IS NOT NULL THEN CAST(LEAST(60, COALESCE(u.waited, u.since)) AS DOUBLE) END
+        AS first_use_after_wrap_days,
+    CAST(d.late_days AS DOUBLE) AS campaign_start_delay_days
 FROM cohort AS c
 INNER JOIN source_starts AS f
     ON c.as_of = f.as_of
@@ -147,3 +195,13 @@ LEFT JOIN backs AS k
     ON c.account_id = k.account_id AND c.as_of = k.as_of AND k.place = 1
 LEFT JOIN campaign_mood AS m
     ON c.account_id = m.account_id AND c.as_of = m.as_of
+LEFT JOIN speeds AS v
+    ON c.account_id = v.account_id AND c.as_of = v.as_of AND v.place = 1
+LEFT JOIN speeds AS w
+    ON c.account_id = w.account_id AND c.as_of = w.as_of AND w.place = 2
+LEFT JOIN campaign_seats AS e
+    ON c.account_id = e.account_id AND c.as_of = e.as_of
+LEFT JOIN first_uses AS u
+    ON c.account_id = u.account_id AND c.as_of = u.as_of
+LEFT JOIN delays AS d
+    ON c.account_id = d.account_id AND c.as_of = d.as_of

@@ -2,7 +2,8 @@
 -- Grain in: campaign_spans, usage_changes, usage_expected, ticket_lives. Grain out: one row per span and snapshot in
 -- which it is in force, up to three years after the wrap. pre_*, active_* and back_* are sums over the closed weeks of
 -- the pre phase, of the active phase, and of the third to sixth week after it; *_weeks counts them. Only weeks in which
--- the account was measured count. Expected and baseline are thousandths.
+-- the account was measured count. Expected and baseline are thousandths. pre_days, pre_days_squared and pre_core_days
+-- are the sums of a straight line through the weeks of the ramp, in days from its first Monday.
 WITH users_known AS (
     SELECT
         account_id,
@@ -96,6 +97,7 @@ zoned AS (
             WHEN w.week_start < s.wrap_week THEN 'active'
             ELSE 'back'
         END AS zone,
+        DATE_DIFF('day', CAST(s.pre_week AS DATE), CAST(w.week_start AS DATE)) AS day_no,
         w.core_events,
         w.collab_events,
         w.users,
@@ -120,7 +122,11 @@ changes AS (
         as_of,
         SUM(CASE WHEN zone = 'pre' THEN core_events ELSE 0 END) AS pre_core,
         SUM(CASE WHEN zone = 'pre' THEN expected_core ELSE 0 END) AS pre_expected_core,
+        SUM(CASE WHEN zone = 'pre' THEN base_core ELSE 0 END) AS pre_base_core,
         SUM(CASE WHEN zone = 'pre' THEN weeks ELSE 0 END) AS pre_weeks,
+        SUM(CASE WHEN zone = 'pre' THEN weeks * day_no ELSE 0 END) AS pre_days,
+        SUM(CASE WHEN zone = 'pre' THEN weeks * day_no * day_no ELSE 0 END) AS pre_days_squared,
+        SUM(CASE WHEN zone = 'pre' THEN core_events * day_no ELSE 0 END) AS pre_core_days,
         SUM(CASE WHEN zone = 'pre' THEN unexpected ELSE 0 END) AS pre_unexpected,
         SUM(CASE WHEN zone = 'active' THEN core_events ELSE 0 END) AS active_core,
         SUM(CASE WHEN zone = 'active' THEN collab_events ELSE 0 END) AS active_collab,
@@ -149,6 +155,7 @@ grid AS (
         s.campaign_instance_id,
         s.active_start,
         s.active_end,
+        s.active_week,
         s.wrap_week,
         w.week_start AS as_of
     FROM campaign_spans AS s
@@ -167,11 +174,16 @@ SELECT
     g.campaign_instance_id,
     g.active_start,
     g.active_end,
+    g.active_week,
     g.wrap_week,
     g.as_of,
     CAST(SUM(COALESCE(c.pre_core, 0)) OVER known AS BIGINT) AS pre_core,
     CAST(SUM(COALESCE(c.pre_expected_core, 0)) OVER known AS BIGINT) AS pre_expected_core,
+    CAST(SUM(COALESCE(c.pre_base_core, 0)) OVER known AS BIGINT) AS pre_base_core,
     CAST(SUM(COALESCE(c.pre_weeks, 0)) OVER known AS BIGINT) AS pre_weeks,
+    CAST(SUM(COALESCE(c.pre_days, 0)) OVER known AS BIGINT) AS pre_days,
+    CAST(SUM(COALESCE(c.pre_days_squared, 0)) OVER known AS BIGINT) AS pre_days_squared,
+    CAST(SUM(COALESCE(c.pre_core_days, 0)) OVER known AS BIGINT) AS pre_core_days,
     CAST(SUM(COALESCE(c.pre_unexpected, 0)) OVER known AS BIGINT) AS pre_unexpected,
     CAST(SUM(COALESCE(c.active_core, 0)) OVER known AS BIGINT) AS active_core,
     CAST(SUM(COALESCE(c.active_collab, 0)) OVER known AS BIGINT) AS active_collab,

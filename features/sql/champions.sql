@@ -89,7 +89,7 @@ candidates AS (
         n.account_id,
         s.as_of,
         s.last_on,
-        ROW_NUMBER() OVER (PARTITION BY n.account_id, s.as_of ORDER BY s.core_events DESC, s.user_no) AS place
+        ROW_NUMBER() OVER (PARTITION BY n.account_id, s.as_of ORDER BY s.core_events DESC, n.user_key) AS place
     FROM standing AS s
     INNER JOIN usage_users AS n
         ON s.user_no = n.user_no

@@ -11,17 +11,15 @@ WITH weekly AS (
         e.expected_collab,
         e.expected_users,
         e.typical_users,
-        -- Whole numbers, so that the sums of the slope are exact.
-        CASE
-            WHEN e.is_measured = 1
-                THEN CAST(FLOOR(1000000 * LN((1000 * u.core_w1 + 500) / (e.expected_core + 500)) + 0.5) AS BIGINT)
-        END AS par_w1,
-        CAST(ROW_NUMBER() OVER (PARTITION BY u.account_id ORDER BY u.as_of) AS BIGINT) AS week_no
+        p.par_w1,
+        p.week_no
     FROM usage_windows AS u
     INNER JOIN account_weeks AS a
         ON u.account_id = a.account_id AND u.as_of = a.as_of
     INNER JOIN usage_expected AS e
         ON u.account_id = e.account_id AND u.as_of = e.as_of
+    INNER JOIN usage_pars AS p
+        ON u.account_id = p.account_id AND u.as_of = p.as_of
 ),
 
 windowed AS (
@@ -142,7 +140,15 @@ SELECT
         WHEN s.known_seats > 0 AND c.seats > 0
             THEN GREATEST(CAST(c.seats - s.assigned_seats AS DOUBLE) / NULLIF(c.seats, 0), 0)
     END AS unassigned_seat_share,
-    CASE WHEN h.silent_days IS NOT NULL THEN CAST(LEAST(60, h.silent_days) AS DOUBLE) END AS champion_inactive_days
+    CASE WHEN h.silent_days IS NOT NULL THEN CAST(LEAST(60, h.silent_days) AS DOUBLE) END AS champion_inactive_days,
+    CASE WHEN l.judged_w13 >= 8 THEN CAST(l.low_w13 AS DOUBLE) END AS low_usage_weeks_w13,
+    CAST(g.deep_users_w4 AS DOUBLE) / NULLIF(u.users_w4, 0) AS embedded_user_share_w4,
+    CASE
+        WHEN u.usage_rows > 0 THEN CAST(s.assigned_seats - t.deep_seats AS DOUBLE) / NULLIF(s.assigned_seats, 0)
+    END AS trial_only_seat_share,
+    CASE
+        WHEN v.named_w26 > 0 AND COALESCE(a.consent_pm_data, TRUE) THEN CAST(v.clients_w13 AS DOUBLE)
+    END AS client_reviewers_w13
 FROM cohort AS c
 LEFT JOIN lagged AS u
     ON c.account_id = u.account_id AND c.as_of = u.as_of
@@ -152,3 +158,13 @@ LEFT JOIN seat_adoption AS d
     ON c.account_id = d.account_id AND c.as_of = d.as_of
 LEFT JOIN champions AS h
     ON c.account_id = h.account_id AND c.as_of = h.as_of
+LEFT JOIN low_weeks AS l
+    ON c.account_id = l.account_id AND c.as_of = l.as_of
+LEFT JOIN deep_users AS g
+    ON c.account_id = g.account_id AND c.as_of = g.as_of
+LEFT JOIN seat_depth AS t
+    ON c.account_id = t.account_id AND c.as_of = t.as_of
+LEFT JOIN client_reviewers AS v
+    ON c.account_id = v.account_id AND c.as_of = v.as_of
+LEFT JOIN account_states AS a
+    ON c.account_id = a.account_id AND c.as_of = a.as_of

@@ -120,7 +120,21 @@ SELECT
     CASE WHEN s.seats > 0 AND y.seats > 0 THEN LN(NULLIF(s.seats, 0) / NULLIF(y.seats, 0)) END
         AS seats_contracted_change_w52,
     s.discount_pct - t.discount_pct AS discount_change,
-    u.users / NULLIF(s.seats, 0) AS peak_seat_utilisation_w26
+    u.users / NULLIF(s.seats, 0) AS peak_seat_utilisation_w26,
+    CASE
+        WHEN m.currency = m.before_currency AND m.acv_minor > 0 AND m.before_acv_minor > 0
+            THEN
+                LN(NULLIF(m.acv_minor, 0) / NULLIF(m.before_acv_minor, 0))
+                - LN(NULLIF(m.seats, 0) / NULLIF(m.before_seats, 0))
+    END AS price_per_seat_change,
+    CASE WHEN m.told_weeks = 27 THEN CAST(CASE WHEN m.off_weeks = 27 THEN 1 ELSE 0 END AS DOUBLE) END AS auto_renew_off,
+    CAST(DATE_DIFF('day', m.before_end_on, m.signed_on) AS DOUBLE) AS renewal_signed_late_days,
+    CASE
+        WHEN x.is_own = 1 THEN CAST(0 AS DOUBLE)
+        ELSE
+            LN(NULLIF(x.rate_now, 0) / NULLIF(x.rate_then, 0))
+            - LN(NULLIF(x.own_rate_now, 0) / NULLIF(x.own_rate_then, 0))
+    END AS billing_currency_change_w13
 FROM snapshots AS s
 LEFT JOIN invoice_counts AS i
     ON s.account_id = i.account_id AND s.as_of = i.as_of
@@ -138,3 +152,7 @@ LEFT JOIN earlier_terms AS t
     ON s.account_id = t.account_id AND s.as_of = t.as_of AND t.recency = 1
 LEFT JOIN seat_peaks AS u
     ON s.account_id = u.account_id AND s.as_of = u.as_of
+LEFT JOIN term_moves AS m
+    ON s.account_id = m.account_id AND s.as_of = m.as_of
+LEFT JOIN currency_moves AS x
+    ON s.account_id = x.account_id AND s.as_of = x.as_of

@@ -1,5 +1,6 @@
 -- Which contracts were live on every Monday (as_of), and was notice given, as far as was known?
--- Grain in: contract_states, contract_events. Grain out: one row per live contract and Monday; under_notice is 1 or 0.
+-- Grain in: contract_states, contract_events. Grain out: one row per live contract and Monday; under_notice is 1 or 0,
+-- notice_at says since when.
 -- What was said last counts: a notice that was withdrawn, or that a renewal followed, is none. A contract is over after
 -- its end, or once a notice has taken effect. One that renews by itself stays live for 14 days after its end: renewals
 -- are written down late, within days (twice the usual lag), and no account should drop out and come back.
@@ -26,6 +27,7 @@ said AS (
         as_of,
         contract_id,
         type,
+        event_at,
         effective_on,
         ROW_NUMBER() OVER (
             PARTITION BY as_of, contract_id ORDER BY event_at DESC, available_at DESC, contract_event_id
@@ -59,6 +61,7 @@ standing AS (
             WHEN s.type IN ('notice_given', 'cancelled', 'expired', 'terminated_nonpayment', 'merged_into') THEN 1
             ELSE 0
         END AS under_notice,
+        s.event_at AS said_at,
         s.effective_on
     FROM contract_states AS c
     LEFT JOIN said AS s
@@ -79,7 +82,8 @@ SELECT
     discount_pct,
     first_start_on,
     seats,
-    under_notice
+    under_notice,
+    CASE WHEN under_notice = 1 THEN said_at END AS notice_at
 FROM standing
 WHERE
     NOT (under_notice = 1 AND effective_on < CAST(as_of AS DATE))

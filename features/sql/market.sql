@@ -145,7 +145,8 @@ SELECT
     t.trend_3m AS consumption_index_trend_3m,
     t.trend_12m AS consumption_index_yoy,
     (l.accounts_lost + 20 * l.portfolio_rate) / (l.account_weeks / 52 + 20) AS segment_churn_rate_lagged,
-    CAST(w.is_source * COALESCE(e.is_struck, 0) AS DOUBLE) AS strike_or_outage_flag
+    CAST(w.is_source * COALESCE(e.is_struck, 0) AS DOUBLE) AS strike_or_outage_flag,
+    CAST(CASE WHEN b.account_id IS NOT NULL THEN 1 ELSE w.is_source * 0 END AS DOUBLE) AS acquisition_flag_w52
 FROM snapshots AS s
 LEFT JOIN (SELECT as_of, 1 AS is_source FROM market_weeks) AS w
     ON s.as_of = w.as_of
@@ -157,3 +158,5 @@ LEFT JOIN consumption_trends AS t
     ON s.as_of = t.as_of AND s.segment = t.segment AND s.country = t.country
 LEFT JOIN losses AS l
     ON s.on_date = l.on_date AND s.segment = l.segment
+LEFT JOIN acquisitions AS b
+    ON s.account_id = b.account_id AND s.as_of = b.as_of

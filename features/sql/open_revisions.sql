@@ -17,7 +17,9 @@ WITH signals AS (
     FROM version_lives AS v
     INNER JOIN review_lives AS e
         ON v.version_id = e.version_id
-    WHERE e.type <> 'submitted' AND GREATEST(v.known_on, e.known_on) < LEAST(v.gone_on, e.gone_on)
+    WHERE
+        e.type NOT IN ('submitted', 'comment_resolved')
+        AND GREATEST(v.known_on, e.known_on) < LEAST(v.gone_on, e.gone_on)
     UNION ALL
     -- A version nobody said anything about is not open, and closes the one before.
     SELECT

@@ -73,6 +73,17 @@ measured AS (
         c.completed,
         c.slip_days,
         c.starting,
+        c.quiet_cycles,
+        c.quiet_ln,
+        c.comments,
+        c.settled,
+        c.made,
+        c.linked,
+        c.reused,
+        c.tasks_due,
+        c.tasks_in_time,
+        c.tasks_moved,
+        c.tasks_omitted,
         w.active_projects,
         w.idle_weeks_w52,
         CASE
@@ -83,7 +94,18 @@ measured AS (
         q.first_pass_rate,
         q.sent_back_rate,
         q.overdue_share,
-        q.on_time_rate
+        q.on_time_rate,
+        q.in_time_rate,
+        v.cycles AS active_cycles,
+        v.ln_millionths AS active_ln,
+        g.age_days,
+        x.usage_par AS wrap_par,
+        CASE WHEN COALESCE(a.consent_pm_data, TRUE) THEN 1 END AS has_consent,
+        u.used_projects,
+        u.known_projects,
+        u.active_projects AS used_active_projects,
+        u.steps,
+        u.stepped_projects
     FROM snapshots AS s
     INNER JOIN output_quality_counts AS c
         ON s.account_id = c.account_id AND s.on_date = c.on_date
@@ -99,6 +121,14 @@ measured AS (
         ON s.account_id = w.account_id AND s.on_date = w.on_date
     LEFT JOIN last_ends AS e
         ON s.account_id = e.account_id AND s.on_date = e.on_date
+    LEFT JOIN active_revisions AS v
+        ON s.account_id = v.account_id AND s.on_date = v.on_date
+    LEFT JOIN task_ages AS g
+        ON s.account_id = g.account_id AND s.on_date = g.on_date
+    LEFT JOIN project_wraps AS x
+        ON s.account_id = x.account_id AND s.on_date = x.on_date
+    LEFT JOIN tool_reach AS u
+        ON s.account_id = u.account_id AND s.on_date = u.on_date
 )
 
 SELECT
@@ -117,5 +147,21 @@ SELECT
     CAST(has_projects * active_projects AS DOUBLE) AS active_projects,
     CAST(has_projects * starting AS DOUBLE) AS projects_starting_next_60d,
     CAST(has_projects * idle_days AS DOUBLE) AS project_wrap_recency_days,
-    CAST(has_projects * idle_weeks_w52 AS DOUBLE) AS project_gap_weeks_w52
+    CAST(has_projects * idle_weeks_w52 AS DOUBLE) AS project_gap_weeks_w52,
+    CASE
+        WHEN active_cycles >= 3 AND quiet_cycles >= 3
+            THEN
+                has_reviews * (active_ln / NULLIF(active_cycles, 0) - quiet_ln / NULLIF(quiet_cycles, 0)) / 1000000
+    END AS revision_cycle_active_ratio_last,
+    has_reviews * (comments - settled) / NULLIF(comments, 0) AS unresolved_comment_share_w13,
+    CASE WHEN linked > 0 THEN has_reviews * reused / NULLIF(made, 0) END AS asset_reuse_rate_w26,
+    has_projects * (tasks_in_time + 10 * in_time_rate) / (tasks_due + 10) AS task_completion_rate_w8,
+    CAST(has_projects * age_days AS DOUBLE) AS task_age_p90_days,
+    has_projects * tasks_omitted / NULLIF(tasks_moved, 0) AS omitted_task_share_w13,
+    has_projects * wrap_par AS project_wrap_usage_par,
+    CASE
+        WHEN used_projects > 0 THEN has_projects * used_active_projects / NULLIF(active_projects, 0)
+    END AS projects_in_tool_share_w13,
+    has_projects * steps / NULLIF(stepped_projects, 0) AS tool_steps_per_project_w13,
+    has_consent * known_projects / NULLIF(used_projects, 0) AS project_coverage_w13
 FROM measured

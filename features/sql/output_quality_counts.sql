@@ -46,7 +46,18 @@ movements AS (
         CAST(SUM(CASE WHEN metric = 'on_time' THEN amount ELSE 0 END) AS BIGINT) AS on_time,
         CAST(SUM(CASE WHEN metric = 'completed' THEN amount ELSE 0 END) AS BIGINT) AS completed,
         CAST(SUM(CASE WHEN metric = 'slip_days' THEN amount ELSE 0 END) AS BIGINT) AS slip_days,
-        CAST(SUM(CASE WHEN metric = 'starting' THEN amount ELSE 0 END) AS BIGINT) AS starting
+        CAST(SUM(CASE WHEN metric = 'starting' THEN amount ELSE 0 END) AS BIGINT) AS starting,
+        CAST(SUM(CASE WHEN metric = 'quiet_cycles' THEN amount ELSE 0 END) AS BIGINT) AS quiet_cycles,
+        CAST(SUM(CASE WHEN metric = 'quiet_ln' THEN amount ELSE 0 END) AS BIGINT) AS quiet_ln,
+        CAST(SUM(CASE WHEN metric = 'comments' THEN amount ELSE 0 END) AS BIGINT) AS comments,
+        CAST(SUM(CASE WHEN metric = 'settled' THEN amount ELSE 0 END) AS BIGINT) AS settled,
+        CAST(SUM(CASE WHEN metric = 'made' THEN amount ELSE 0 END) AS BIGINT) AS made,
+        CAST(SUM(CASE WHEN metric = 'linked' THEN amount ELSE 0 END) AS BIGINT) AS linked,
+        CAST(SUM(CASE WHEN metric = 'reused' THEN amount ELSE 0 END) AS BIGINT) AS reused,
+        CAST(SUM(CASE WHEN metric = 'tasks_due' THEN amount ELSE 0 END) AS BIGINT) AS tasks_due,
+        CAST(SUM(CASE WHEN metric = 'tasks_in_time' THEN amount ELSE 0 END) AS BIGINT) AS tasks_in_time,
+        CAST(SUM(CASE WHEN metric = 'tasks_moved' THEN amount ELSE 0 END) AS BIGINT) AS tasks_moved,
+        CAST(SUM(CASE WHEN metric = 'tasks_omitted' THEN amount ELSE 0 END) AS BIGINT) AS tasks_omitted
     FROM changes
     GROUP BY account_id, on_date
 ),
@@ -71,7 +82,18 @@ running AS (
         CAST(SUM(on_time) OVER so_far AS BIGINT) AS on_time,
         CAST(SUM(completed) OVER so_far AS BIGINT) AS completed,
         CAST(SUM(slip_days) OVER so_far AS BIGINT) AS slip_days,
-        CAST(SUM(starting) OVER so_far AS BIGINT) AS starting
+        CAST(SUM(starting) OVER so_far AS BIGINT) AS starting,
+        CAST(SUM(quiet_cycles) OVER so_far AS BIGINT) AS quiet_cycles,
+        CAST(SUM(quiet_ln) OVER so_far AS BIGINT) AS quiet_ln,
+        CAST(SUM(comments) OVER so_far AS BIGINT) AS comments,
+        CAST(SUM(settled) OVER so_far AS BIGINT) AS settled,
+        CAST(SUM(made) OVER so_far AS BIGINT) AS made,
+        CAST(SUM(linked) OVER so_far AS BIGINT) AS linked,
+        CAST(SUM(reused) OVER so_far AS BIGINT) AS reused,
+        CAST(SUM(tasks_due) OVER so_far AS BIGINT) AS tasks_due,
+        CAST(SUM(tasks_in_time) OVER so_far AS BIGINT) AS tasks_in_time,
+        CAST(SUM(tasks_moved) OVER so_far AS BIGINT) AS tasks_moved,
+        CAST(SUM(tasks_omitted) OVER so_far AS BIGINT) AS tasks_omitted
     FROM movements
     WINDOW so_far AS (PARTITION BY account_id ORDER BY on_date ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 )
@@ -94,6 +116,17 @@ SELECT
     on_time,
     completed,
     slip_days,
-    starting
+    starting,
+    quiet_cycles,
+    quiet_ln,
+    comments,
+    settled,
+    made,
+    linked,
+    reused,
+    tasks_due,
+    tasks_in_time,
+    tasks_moved,
+    tasks_omitted
 FROM running
 WHERE is_snapshot = 1

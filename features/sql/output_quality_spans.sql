@@ -95,6 +95,74 @@ starting AS (
     WHERE status_canonical = 'planned' AND planned_start_on IS NOT NULL
 ),
 
+quiet_cycles AS (
+    SELECT
+        account_id,
+        known_on,
+        LEAST(gone_on, CAST(DATE_TRUNC('week', CAST(closed_at AS DATE)) AS DATE) + 371) AS until_on,
+        COUNT(*) AS cycles,
+        CAST(SUM(CAST(FLOOR(LN(NULLIF(cycle_s, 0)) * 1000000 + 0.5) AS BIGINT)) AS BIGINT) AS ln_millionths
+    FROM revision_cycles
+    WHERE phase IN ('off', 'none')
+    GROUP BY account_id, known_on, LEAST(gone_on, CAST(DATE_TRUNC('week', CAST(closed_at AS DATE)) AS DATE) + 371)
+),
+
+comments AS (
+    -- Older than 14 days, as above.
+    SELECT
+        account_id,
+        0 AS settled,
+        GREATEST(known_on, CAST(DATE_TRUNC('week', CAST(event_at AS DATE)) AS DATE) + 21) AS from_on,
+        LEAST(gone_on, CAST(DATE_TRUNC('week', CAST(event_at AS DATE)) AS DATE) + 98) AS until_on
+    FROM review_lives
+    WHERE type = 'comment'
+    UNION ALL
+    SELECT
+        account_id,
+        1 AS settled,
+        GREATEST(known_on, CAST(DATE_TRUNC('week', CAST(event_at AS DATE)) AS DATE) + 21) AS from_on,
+        LEAST(gone_on, CAST(DATE_TRUNC('week', CAST(event_at AS DATE)) AS DATE) + 98) AS until_on
+    FROM comment_settlements
+),
+
+versions AS (
+    SELECT
+        account_id,
+        CASE WHEN supersedes_version_id IS NOT NULL THEN 1 ELSE 0 END AS linked,
+        known_on,
+        LEAST(gone_on, CAST(DATE_TRUNC('week', CAST(event_at AS DATE)) AS DATE) + 189) AS until_on
+    FROM version_lives
+),
+
+reuses AS (
+    SELECT
+        v.account_id,
+        GREATEST(v.known_on, b.known_on) AS from_on,
+        LEAST(v.gone_on, b.gone_on, CAST(DATE_TRUNC('week', CAST(v.event_at AS DATE)) AS DATE) + 189) AS until_on
+    FROM version_lives AS v
+    INNER JOIN version_lives AS b
+        ON v.supersedes_version_id = b.version_id AND v.account_id = b.account_id AND v.asset_id <> b.asset_id
+),
+
+due_tasks AS (
+    SELECT
+        account_id,
+        CASE WHEN done_on <= due_on THEN 1 ELSE 0 END AS in_time,
+        GREATEST(known_on, CAST(DATE_TRUNC('week', due_on) AS DATE) + 7) AS from_on,
+        LEAST(gone_on, CAST(DATE_TRUNC('week', due_on) AS DATE) + 63) AS until_on
+    FROM task_lives
+    WHERE due_on IS NOT NULL AND status_canonical NOT IN ('omitted', 'on_hold')
+),
+
+moved_tasks AS (
+    SELECT
+        account_id,
+        CASE WHEN status_canonical = 'omitted' THEN 1 ELSE 0 END AS omitted,
+        GREATEST(known_on, CAST(DATE_TRUNC('week', since_on) AS DATE) + 7) AS from_on,
+        LEAST(gone_on, CAST(DATE_TRUNC('week', since_on) AS DATE) + 98) AS until_on
+    FROM task_lives
+),
+
 spans AS (
     SELECT account_id, 'reviewed' AS metric, 1 AS amount, first_on AS from_on, DATE '2999-12-30' AS until_on FROM seen
     UNION ALL
@@ -129,6 +197,28 @@ spans AS (
     SELECT account_id, 'slip_days' AS metric, slip_days AS amount, from_on, until_on FROM completions
     UNION ALL
     SELECT account_id, 'starting' AS metric, 1 AS amount, from_on, until_on FROM starting
+    UNION ALL
+    SELECT account_id, 'quiet_cycles' AS metric, cycles AS amount, known_on AS from_on, until_on FROM quiet_cycles
+    UNION ALL
+    SELECT account_id, 'quiet_ln' AS metric, ln_millionths AS amount, known_on AS from_on, until_on FROM quiet_cycles
+    UNION ALL
+    SELECT account_id, 'comments' AS metric, 1 AS amount, from_on, until_on FROM comments WHERE settled = 0
+    UNION ALL
+    SELECT account_id, 'settled' AS metric, 1 AS amount, from_on, until_on FROM comments WHERE settled = 1
+    UNION ALL
+    SELECT account_id, 'made' AS metric, 1 AS amount, known_on AS from_on, until_on FROM versions
+    UNION ALL
+    SELECT account_id, 'linked' AS metric, linked AS amount, known_on AS from_on, until_on FROM versions
+    UNION ALL
+    SELECT account_id, 'reused' AS metric, 1 AS amount, from_on, until_on FROM reuses
+    UNION ALL
+    SELECT account_id, 'tasks_due' AS metric, 1 AS amount, from_on, until_on FROM due_tasks
+    UNION ALL
+    SELECT account_id, 'tasks_in_time' AS metric, in_time AS amount, from_on, until_on FROM due_tasks
+    UNION ALL
+    SELECT account_id, 'tasks_moved' AS metric, 1 AS amount, from_on, until_on FROM moved_tasks
+    UNION ALL
+    SELECT account_id, 'tasks_omitted' AS metric, omitted AS amount, from_on, until_on FROM moved_tasks
 )
 
 SELECT
@@ -138,4 +228,4 @@ SELECT
     from_on,
     until_on
 FROM spans
-WHERE from_on < until_on
+WHERE from_on < until_on AND amount <> 0

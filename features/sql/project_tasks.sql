@@ -15,6 +15,7 @@ changes AS (
         0 AS is_snapshot
     FROM task_lives AS t
     CROSS JOIN signs AS g
+    WHERE t.status_canonical <> 'omitted'
     UNION ALL
     SELECT
         p.project_id,

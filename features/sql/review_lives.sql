@@ -1,7 +1,7 @@
 -- At which as_ofs does each review event count, by what was known then?
 -- Grain in: review_events (events; a correction is a later row of the same event).
--- Grain out: one row per event that bears on revisions or decisions and belief, which counts at every Monday in
--- [known_on, gone_on).
+-- Grain out: one row per event that bears on revisions, decisions or comments and belief, which counts at every Monday
+-- in [known_on, gone_on).
 WITH beliefs AS (
     SELECT
         review_event_id,
@@ -9,6 +9,7 @@ WITH beliefs AS (
         asset_id,
         account_id,
         type,
+        thread_id,
         event_at,
         op,
         available_at,
@@ -27,6 +28,7 @@ lives AS (
         asset_id,
         account_id,
         type,
+        thread_id,
         event_at,
         op,
         known_on,
@@ -46,6 +48,7 @@ SELECT
     asset_id,
     account_id,
     type,
+    thread_id,
     event_at,
     DATE_DIFF('day', DATE '2000-01-03', CAST(event_at AS DATE)) * 86400
     + EXTRACT(HOUR FROM event_at) * 3600
@@ -54,4 +57,4 @@ SELECT
     known_on,
     gone_on
 FROM lives
-WHERE op = 'upsert' AND known_on < gone_on AND type NOT IN ('viewed', 'comment_resolved')
+WHERE op = 'upsert' AND known_on < gone_on AND type <> 'viewed'

@@ -1,8 +1,8 @@
 -- How long do new seats wait for their first real use?
--- Grain in: seat_spans, usage_user_weeks, usage_users. Grain out: one row per account and snapshot of account_weeks,
--- over the seats assigned in the 26 weeks before it: new_seats, and waited_days of all of them together; a seat not yet
--- used has waited until the snapshot. Days are counted from 2000-01-01, so that the wait of open seats is a difference
--- of sums.
+-- Grain in: seat_spans, usage_user_weeks, usage_users. Grain out: one row per account and snapshot of account_weeks
+-- from the first that is built, over the seats assigned in the 26 weeks before it: new_seats, and waited_days of all of
+-- them together; a seat not yet used has waited until the snapshot. Days are counted from 2000-01-01, so that the wait
+-- of open seats is a difference of sums.
 WITH seats AS (
     SELECT
         ROW_NUMBER() OVER (ORDER BY s.seat_id, s.from_as_of) AS seat_no,
@@ -21,6 +21,14 @@ WITH seats AS (
     FROM seat_spans AS s
     LEFT JOIN usage_users AS n
         ON s.account_id = n.account_id AND s.user_key = n.user_key
+),
+
+-- A seat that was no longer new at the first snapshot has no part in any.
+late_seats AS (
+    SELECT s.*
+    FROM seats AS s
+    CROSS JOIN run AS r
+    WHERE s.until_as_of > r.first_as_of
 ),
 
 day_numbers AS (
@@ -47,7 +55,7 @@ uses AS (
         MIN(
             DATE_DIFF('day', CAST(s.assigned_week AS DATE), CAST(u.week_start AS DATE)) + d.day_no - s.weekday_no
         ) AS waited
-    FROM seats AS s
+    FROM late_seats AS s
     INNER JOIN usage_user_weeks AS u
         ON
             s.user_no = u.user_no
@@ -98,7 +106,7 @@ spans AS (
         0 AS open_seats,
         0 AS open_days,
         0 AS waited
-    FROM seats
+    FROM late_seats
     UNION ALL
     SELECT
         s.account_id,
@@ -108,7 +116,7 @@ spans AS (
         1 AS open_seats,
         s.assigned_day AS open_days,
         0 AS waited
-    FROM seats AS s
+    FROM late_seats AS s
     LEFT JOIN adopted AS a
         ON s.seat_no = a.seat_no
     UNION ALL
@@ -121,7 +129,7 @@ spans AS (
         0 AS open_days,
         f.waited
     FROM firsts AS f
-    INNER JOIN seats AS s
+    INNER JOIN late_seats AS s
         ON f.seat_no = s.seat_no
 ),
 
@@ -147,13 +155,15 @@ changes AS (
     WHERE from_as_of < until_as_of
 ),
 
--- What was known before the account's first week counts from then on.
+-- What was known before the account's first week, or the first snapshot, counts from then on.
 beginnings AS (
     SELECT
-        account_id,
-        MIN(as_of) AS first_as_of
-    FROM account_weeks
-    GROUP BY account_id
+        a.account_id,
+        MIN(a.as_of) AS first_as_of
+    FROM account_weeks AS a
+    CROSS JOIN run AS r
+    WHERE a.as_of >= r.first_as_of
+    GROUP BY a.account_id
 ),
 
 summed AS (
@@ -183,4 +193,6 @@ SELECT
 FROM account_weeks AS a
 LEFT JOIN summed AS s
     ON a.account_id = s.account_id AND a.as_of = s.as_of
+CROSS JOIN run AS r
+WHERE a.as_of >= r.first_as_of
 WINDOW known AS (PARTITION BY a.account_id ORDER BY a.as_of ROWS UNBOUNDED PRECEDING)

@@ -1,6 +1,7 @@
 -- What do people there say: surveys and support?
 -- A share is shrunk to that of the whole cohort over the same window.
--- Grain in: sentiment_counts, sentiment_rates. Grain out: one row per cohort row.
+-- Grain in: sentiment_counts, sentiment_rates, decision_makers, post_pulses, text_counts, sponsor_contacts.
+-- Grain out: one row per cohort row.
 SELECT
     m.account_id,
     m.as_of,
@@ -28,7 +29,20 @@ SELECT
             WHEN m.usage_par_w13 < -0.5 THEN 1
             WHEN m.usage_par_w13 IS NOT NULL THEN 0
         END AS DOUBLE
-    ) AS ticket_silence_flag
+    ) AS ticket_silence_flag,
+    CAST(d.is_critical AS DOUBLE) AS decision_maker_detractor_flag,
+    (COALESCE(u.pulse_sum, 0) + 2 * p.pulse_mean) / (COALESCE(u.pulses, 0) + 2) / 100 AS review_pulse_mean_post_w52,
+    t.tone_sum / NULLIF(t.toned, 0) / 1000 AS text_sentiment_w26,
+    t.risky / NULLIF(t.tagged, 0) AS text_risk_topic_share_w26,
+    CAST(CASE WHEN x.silent_days > 365 THEN 365 ELSE x.silent_days END AS DOUBLE) AS exec_contact_days
 FROM sentiment_counts AS m
 INNER JOIN sentiment_rates AS p
     ON m.as_of = p.as_of
+LEFT JOIN decision_makers AS d
+    ON m.account_id = d.account_id AND m.as_of = d.as_of
+LEFT JOIN post_pulses AS u
+    ON m.account_id = u.account_id AND m.as_of = u.as_of
+LEFT JOIN text_counts AS t
+    ON m.account_id = t.account_id AND m.as_of = t.as_of
+LEFT JOIN sponsor_contacts AS x
+    ON m.account_id = x.account_id AND m.as_of = x.as_of

@@ -1,13 +1,13 @@
 -- When did each source last tell something about an account, as known at each snapshot?
--- Grain in: usage_user_weeks and canonical tables. Grain out: one row per account and snapshot of account_weeks: *_week
--- is the last week of which the source held a row by then, null while it held none.
+-- Grain in: usage_changes and canonical tables. Grain out: one row per account and snapshot of account_weeks from the
+-- first that is built: *_week is the last week of which the source held a row by then, null while it held none.
 WITH told AS (
     SELECT
         account_id,
         'usage' AS source,
         week_start,
-        MIN(from_as_of) AS as_of
-    FROM usage_user_weeks
+        MIN(as_of) AS as_of
+    FROM usage_changes
     GROUP BY account_id, week_start
     UNION ALL
     SELECT
@@ -65,13 +65,15 @@ WITH told AS (
     GROUP BY account_id, DATE_TRUNC('week', event_at)
 ),
 
--- What was known before the account's first week counts from then on.
+-- What was known before the account's first week, or the first snapshot, counts from then on.
 beginnings AS (
     SELECT
-        account_id,
-        MIN(as_of) AS first_as_of
-    FROM account_weeks
-    GROUP BY account_id
+        a.account_id,
+        MIN(a.as_of) AS first_as_of
+    FROM account_weeks AS a
+    CROSS JOIN run AS r
+    WHERE a.as_of >= r.first_as_of
+    GROUP BY a.account_id
 ),
 
 changes AS (
@@ -102,4 +104,6 @@ SELECT
 FROM account_weeks AS a
 LEFT JOIN changes AS c
     ON a.account_id = c.account_id AND a.as_of = c.as_of
+CROSS JOIN run AS r
+WHERE a.as_of >= r.first_as_of
 WINDOW known AS (PARTITION BY a.account_id ORDER BY a.as_of ROWS UNBOUNDED PRECEDING)

@@ -18,6 +18,7 @@ lives AS (
         question_key,
         account_id,
         survey_family,
+        respondent_key,
         CAST(event_at AS DATE) AS submitted_on,
         CASE
             WHEN score_01 IS NOT NULL THEN 10 * score_01
@@ -42,6 +43,7 @@ SELECT
     question_key,
     account_id,
     survey_family,
+    respondent_key,
     submitted_on,
     CAST(FLOOR(score * 100 + 0.5) AS BIGINT) AS score_hundredths,
     known_on,

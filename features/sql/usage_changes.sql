@@ -1,7 +1,9 @@
 -- By how much did what is known of a week's usage change at each snapshot?
 -- Grain in: usage_user_weeks, usage_users. Grain out: one row per account, week and snapshot at which something became
 -- known (or was taken back: then negative); summed up to a snapshot they give the week as it was known there.
--- users = users active in the week; user_days = days with activity, one per user and day.
+-- users = users active in the week; user_days = days with activity, one per user and day. last_core_on = the last day
+-- with a core action in what became known there: a maximum cannot be taken back, so it counts even when its row is
+-- revised away later.
 WITH day_bits AS (
     SELECT 0 AS day_bit
     UNION ALL
@@ -108,7 +110,8 @@ measures AS (
         sessions,
         active_seconds,
         0 AS users,
-        0 AS user_days
+        0 AS user_days,
+        last_core_on
     FROM usage_user_weeks
     UNION ALL
     SELECT
@@ -122,7 +125,8 @@ measures AS (
         0 AS sessions,
         0 AS active_seconds,
         users,
-        user_days
+        user_days,
+        CAST(NULL AS DATE) AS last_core_on
     FROM distinct_users
 ),
 
@@ -138,7 +142,8 @@ spans AS (
         CAST(SUM(sessions) AS BIGINT) AS sessions,
         CAST(SUM(active_seconds) AS BIGINT) AS active_seconds,
         CAST(SUM(users) AS BIGINT) AS users,
-        CAST(SUM(user_days) AS BIGINT) AS user_days
+        CAST(SUM(user_days) AS BIGINT) AS user_days,
+        MAX(last_core_on) AS last_core_on
     FROM measures
     GROUP BY account_id, week_start, from_as_of, until_as_of
 ),
@@ -155,7 +160,8 @@ changes AS (
         sessions,
         active_seconds,
         users,
-        user_days
+        user_days,
+        last_core_on
     FROM spans
     UNION ALL
     SELECT
@@ -169,7 +175,8 @@ changes AS (
         sessions,
         active_seconds,
         users,
-        user_days
+        user_days,
+        CAST(NULL AS DATE) AS last_core_on
     FROM spans
     WHERE until_as_of IS NOT NULL
 )
@@ -184,6 +191,7 @@ SELECT
     CAST(SUM(sign * sessions) AS BIGINT) AS sessions,
     CAST(SUM(sign * active_seconds) AS BIGINT) AS active_seconds,
     CAST(SUM(sign * users) AS BIGINT) AS users,
-    CAST(SUM(sign * user_days) AS BIGINT) AS user_days
+    CAST(SUM(sign * user_days) AS BIGINT) AS user_days,
+    MAX(last_core_on) AS last_core_on
 FROM changes
 GROUP BY account_id, week_start, as_of

@@ -3,7 +3,8 @@
 -- users_w4 = change of the distinct users of the last 4 weeks; families_w13 = of the feature families used by at least
 -- one user in 13 weeks, shared_families_w13 = by at least two. Running sums give the counts. A user-week counts in a
 -- window at the snapshots from when it was known until it is too old. The union of a user's spans is found by cutting
--- off from each what earlier spans have covered. family_no 0 stands for use of any family.
+-- off from each what earlier spans have covered. family_no 0 stands for use of any family. Only changes after
+-- run.settled_at are told; a span that was over by then has no part in them.
 WITH used AS (
     SELECT user_no, week_start, from_as_of, until_as_of, 0 AS family_no
     FROM usage_user_weeks
@@ -59,17 +60,18 @@ spans AS (
 
 covered AS (
     SELECT
-        user_no,
-        family_no,
-        from_as_of,
-        until_as_of,
-        MAX(until_as_of) OVER (
-            PARTITION BY user_no, family_no
-            ORDER BY from_as_of, until_as_of
+        s.user_no,
+        s.family_no,
+        s.from_as_of,
+        s.until_as_of,
+        MAX(s.until_as_of) OVER (
+            PARTITION BY s.user_no, s.family_no
+            ORDER BY s.from_as_of, s.until_as_of
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ) AS covered_until
-    FROM spans
-    WHERE from_as_of < until_as_of
+    FROM spans AS s
+    CROSS JOIN run AS r
+    WHERE s.from_as_of < s.until_as_of AND s.until_as_of > r.settled_at
 ),
 
 fresh AS (
@@ -123,8 +125,8 @@ standing AS (
 )
 
 SELECT
-    account_id,
-    as_of,
+    s.account_id,
+    s.as_of,
     CAST(SUM(CASE WHEN family_no = 0 THEN change ELSE 0 END) AS BIGINT) AS users_w4,
     CAST(SUM(
         CASE
@@ -140,5 +142,7 @@ SELECT
             ELSE 0
         END
     ) AS BIGINT) AS shared_families_w13
-FROM standing
-GROUP BY account_id, as_of
+FROM standing AS s
+CROSS JOIN run AS r
+WHERE s.as_of > r.settled_at
+GROUP BY s.account_id, s.as_of

@@ -2,9 +2,10 @@
 -- Grain in: usage_daily, usage_events. Grain out: one row per account, user, week and span of snapshots [from_as_of,
 -- until_as_of) in which it is part of what was known; until_as_of is null while nothing replaced it. user_key, and
 -- user_no (a number for the pair of account and user, without meaning), are null for totals of an account. day_bits has
--- 1 for use on Monday, 2 for Tuesday, ... 64 for Sunday; core_day_bits the same for core actions. A day total belongs
--- to its local date, an event to its UTC date. A later version of a row (same key) replaces the earlier one, a
--- tombstone takes it back; an event counts until a total of its account, product and day is known.
+-- 1 for use on Monday, 2 for Tuesday, ... 64 for Sunday; core_day_bits the same for core actions, deep_day_bits for
+-- advanced ones. A day total belongs to its local date, an event to its UTC date. A later version of a row (same key)
+-- replaces the earlier one, a tombstone takes it back; an event counts until a total of its account, product and day is
+-- known.
 WITH day_numbers AS (
     SELECT 0 AS day_no, 1 AS day_bit
     UNION ALL
@@ -214,6 +215,9 @@ summed AS (
         CAST(SUM(active_seconds) AS BIGINT) AS active_seconds,
         BIT_OR(day_bit) AS day_bits,
         BIT_OR(CASE WHEN family = 'core' THEN day_bit ELSE 0 END) AS core_day_bits,
+        BIT_OR(
+            CASE WHEN family IN ('review', 'export', 'asset_mgmt', 'automation', 'ai') THEN day_bit ELSE 0 END
+        ) AS deep_day_bits,
         MAX(event_on) AS last_on,
         MAX(CASE WHEN family = 'core' THEN event_on END) AS last_core_on
     FROM placed

@@ -1,5 +1,6 @@
 -- How much was a tool used in the last weeks, as known at each snapshot?
--- Grain in: usage_changes, usage_user_weeks, usage_reach. Grain out: one row per account and snapshot of account_weeks.
+-- Grain in: usage_changes, usage_reach. Grain out: one row per account and snapshot of account_weeks after
+-- run.settled_at, where the sums go on from settled_windows, this step's answer of an earlier run.
 -- A change of week e counts in a window of W weeks at the snapshots [as_of, e + W weeks]: it is added at its start,
 -- taken off after its end, and a running sum over the snapshots gives the window. *_wN = N weeks; seat_weeks = users
 -- summed over weeks; quiet_* = only weeks without a campaign day, as believed when they closed; usage_rows > 0 once
@@ -29,55 +30,64 @@ changes AS (
     FROM usage_changes AS u
     INNER JOIN usage_weeks AS w
         ON u.account_id = w.account_id AND u.week_start = w.week_start
+    CROSS JOIN run AS r
+    -- The longest window lets a week go 57 weeks after its start.
+    WHERE u.as_of > r.settled_at OR u.week_start + INTERVAL 399 DAY > r.settled_at
+),
+
+-- At its end a change leaves the window; known only after its end it never enters.
+moved AS (
+    SELECT
+        c.*,
+        e.*,
+        CASE
+            WHEN e.weeks = 0 THEN c.as_of
+            ELSE GREATEST(c.as_of, c.week_start + (e.weeks + 1) * INTERVAL 7 DAY)
+        END AS moved_at
+    FROM changes AS c
+    CROSS JOIN ends AS e
 ),
 
 summed AS (
     SELECT
-        c.account_id,
-        -- At its end a change leaves the window; known only after its end it never enters.
-        CASE
-            WHEN e.weeks = 0 THEN c.as_of
-            ELSE GREATEST(c.as_of, c.week_start + (e.weeks + 1) * INTERVAL 7 DAY)
-        END AS as_of,
-        CAST(SUM(CASE WHEN e.weeks = 0 THEN 1 ELSE 0 END) AS BIGINT) AS usage_rows,
-        CAST(SUM(e.w1 * c.core_events) AS BIGINT) AS core_w1,
-        CAST(SUM(e.w4 * c.core_events) AS BIGINT) AS core_w4,
-        CAST(SUM(e.w13 * c.core_events) AS BIGINT) AS core_w13,
-        CAST(SUM(e.w8 * c.collab_events) AS BIGINT) AS collab_w8,
-        CAST(SUM(e.w13 * c.collab_events) AS BIGINT) AS collab_w13,
-        CAST(SUM(e.w26 * c.collab_events) AS BIGINT) AS collab_w26,
-        CAST(SUM(e.w13 * c.all_events) AS BIGINT) AS all_w13,
-        CAST(SUM(e.w1 * c.users) AS BIGINT) AS seat_weeks_w1,
-        CAST(SUM(e.w4 * c.users) AS BIGINT) AS seat_weeks_w4,
-        CAST(SUM(e.w8 * c.users) AS BIGINT) AS seat_weeks_w8,
-        CAST(SUM(e.w13 * c.users) AS BIGINT) AS seat_weeks_w13,
-        CAST(SUM(e.w26 * c.users) AS BIGINT) AS seat_weeks_w26,
-        CAST(SUM(e.w52 * c.users) AS BIGINT) AS seat_weeks_w52,
-        CAST(SUM(e.w56 * c.users) AS BIGINT) AS seat_weeks_w56,
-        CAST(SUM(e.w4 * c.user_days) AS BIGINT) AS user_days_w4,
-        CAST(SUM(e.w4 * c.sessions) AS BIGINT) AS sessions_w4,
-        CAST(SUM(e.w4 * c.active_seconds) AS BIGINT) AS active_seconds_w4,
-        CAST(SUM(e.w52 * c.is_quiet * c.core_events) AS BIGINT) AS quiet_core_w52,
-        CAST(SUM(e.w52 * c.is_quiet * c.collab_events) AS BIGINT) AS quiet_collab_w52,
-        CAST(SUM(e.w52 * c.is_quiet * c.users) AS BIGINT) AS quiet_seat_weeks_w52
-    FROM changes AS c
-    CROSS JOIN ends AS e
-    GROUP BY
-        c.account_id,
-        CASE
-            WHEN e.weeks = 0 THEN c.as_of
-            ELSE GREATEST(c.as_of, c.week_start + (e.weeks + 1) * INTERVAL 7 DAY)
-        END
+        m.account_id,
+        m.moved_at AS as_of,
+        CAST(SUM(CASE WHEN m.weeks = 0 THEN 1 ELSE 0 END) AS BIGINT) AS usage_rows,
+        CAST(SUM(m.w1 * m.core_events) AS BIGINT) AS core_w1,
+        CAST(SUM(m.w4 * m.core_events) AS BIGINT) AS core_w4,
+        CAST(SUM(m.w13 * m.core_events) AS BIGINT) AS core_w13,
+        CAST(SUM(m.w8 * m.collab_events) AS BIGINT) AS collab_w8,
+        CAST(SUM(m.w13 * m.collab_events) AS BIGINT) AS collab_w13,
+        CAST(SUM(m.w26 * m.collab_events) AS BIGINT) AS collab_w26,
+        CAST(SUM(m.w13 * m.all_events) AS BIGINT) AS all_w13,
+        CAST(SUM(m.w1 * m.users) AS BIGINT) AS seat_weeks_w1,
+        CAST(SUM(m.w4 * m.users) AS BIGINT) AS seat_weeks_w4,
+        CAST(SUM(m.w8 * m.users) AS BIGINT) AS seat_weeks_w8,
+        CAST(SUM(m.w13 * m.users) AS BIGINT) AS seat_weeks_w13,
+        CAST(SUM(m.w26 * m.users) AS BIGINT) AS seat_weeks_w26,
+        CAST(SUM(m.w52 * m.users) AS BIGINT) AS seat_weeks_w52,
+        CAST(SUM(m.w56 * m.users) AS BIGINT) AS seat_weeks_w56,
+        CAST(SUM(m.w4 * m.user_days) AS BIGINT) AS user_days_w4,
+        CAST(SUM(m.w4 * m.sessions) AS BIGINT) AS sessions_w4,
+        CAST(SUM(m.w4 * m.active_seconds) AS BIGINT) AS active_seconds_w4,
+        CAST(SUM(m.w52 * m.is_quiet * m.core_events) AS BIGINT) AS quiet_core_w52,
+        CAST(SUM(m.w52 * m.is_quiet * m.collab_events) AS BIGINT) AS quiet_collab_w52,
+        CAST(SUM(m.w52 * m.is_quiet * m.users) AS BIGINT) AS quiet_seat_weeks_w52
+    FROM moved AS m
+    CROSS JOIN run AS r
+    WHERE m.moved_at > r.settled_at
+    GROUP BY m.account_id, m.moved_at
 ),
 
--- A maximum cannot be taken back: the day of a core action counts even when its row is revised away later.
 lasts AS (
     SELECT
-        account_id,
-        from_as_of AS as_of,
-        MAX(last_core_on) AS last_core_on
-    FROM usage_user_weeks
-    GROUP BY account_id, from_as_of
+        c.account_id,
+        c.as_of,
+        MAX(c.last_core_on) AS last_core_on
+    FROM usage_changes AS c
+    CROSS JOIN run AS r
+    WHERE c.as_of > r.settled_at
+    GROUP BY c.account_id, c.as_of
 ),
 
 used AS (
@@ -94,50 +104,65 @@ used AS (
 
 used_weeks AS (
     SELECT
-        account_id,
-        as_of,
+        u.account_id,
+        u.as_of,
         COUNT(*) AS usable_weeks
-    FROM used
-    GROUP BY account_id, as_of
+    FROM used AS u
+    CROSS JOIN run AS r
+    WHERE u.as_of > r.settled_at
+    GROUP BY u.account_id, u.as_of
+),
+
+standing AS (
+    SELECT
+        a.account_id,
+        a.week_start,
+        a.as_of,
+        MAX(COALESCE(l.last_core_on, b.last_core_on)) OVER known AS last_core_on,
+        CAST(SUM(COALESCE(d.usable_weeks, b.usable_weeks, 0)) OVER known AS BIGINT) AS usable_weeks,
+        CAST(SUM(COALESCE(s.usage_rows, b.usage_rows, 0)) OVER known AS BIGINT) AS usage_rows,
+        CAST(SUM(COALESCE(s.core_w1, b.core_w1, 0)) OVER known AS BIGINT) AS core_w1,
+        CAST(SUM(COALESCE(s.core_w4, b.core_w4, 0)) OVER known AS BIGINT) AS core_w4,
+        CAST(SUM(COALESCE(s.core_w13, b.core_w13, 0)) OVER known AS BIGINT) AS core_w13,
+        CAST(SUM(COALESCE(s.collab_w8, b.collab_w8, 0)) OVER known AS BIGINT) AS collab_w8,
+        CAST(SUM(COALESCE(s.collab_w13, b.collab_w13, 0)) OVER known AS BIGINT) AS collab_w13,
+        CAST(SUM(COALESCE(s.collab_w26, b.collab_w26, 0)) OVER known AS BIGINT) AS collab_w26,
+        CAST(SUM(COALESCE(s.all_w13, b.all_w13, 0)) OVER known AS BIGINT) AS all_w13,
+        CAST(SUM(COALESCE(s.seat_weeks_w1, b.seat_weeks_w1, 0)) OVER known AS BIGINT) AS seat_weeks_w1,
+        CAST(SUM(COALESCE(s.seat_weeks_w4, b.seat_weeks_w4, 0)) OVER known AS BIGINT) AS seat_weeks_w4,
+        CAST(SUM(COALESCE(s.seat_weeks_w8, b.seat_weeks_w8, 0)) OVER known AS BIGINT) AS seat_weeks_w8,
+        CAST(SUM(COALESCE(s.seat_weeks_w13, b.seat_weeks_w13, 0)) OVER known AS BIGINT) AS seat_weeks_w13,
+        CAST(SUM(COALESCE(s.seat_weeks_w26, b.seat_weeks_w26, 0)) OVER known AS BIGINT) AS seat_weeks_w26,
+        CAST(SUM(COALESCE(s.seat_weeks_w52, b.seat_weeks_w52, 0)) OVER known AS BIGINT) AS seat_weeks_w52,
+        CAST(SUM(COALESCE(s.seat_weeks_w56, b.seat_weeks_w56, 0)) OVER known AS BIGINT) AS seat_weeks_w56,
+        CAST(SUM(COALESCE(s.user_days_w4, b.user_days_w4, 0)) OVER known AS BIGINT) AS user_days_w4,
+        CAST(SUM(COALESCE(s.sessions_w4, b.sessions_w4, 0)) OVER known AS BIGINT) AS sessions_w4,
+        CAST(SUM(COALESCE(s.active_seconds_w4, b.active_seconds_w4, 0)) OVER known AS BIGINT) AS active_seconds_w4,
+        CAST(SUM(COALESCE(s.quiet_core_w52, b.quiet_core_w52, 0)) OVER known AS BIGINT) AS quiet_core_w52,
+        CAST(SUM(COALESCE(s.quiet_collab_w52, b.quiet_collab_w52, 0)) OVER known AS BIGINT) AS quiet_collab_w52,
+        CAST(SUM(COALESCE(s.quiet_seat_weeks_w52, b.quiet_seat_weeks_w52, 0)) OVER known AS BIGINT)
+            AS quiet_seat_weeks_w52,
+        CAST(SUM(COALESCE(r.users_w4, b.users_w4, 0)) OVER known AS BIGINT) AS users_w4,
+        CAST(SUM(COALESCE(r.families_w13, b.families_w13, 0)) OVER known AS BIGINT) AS families_w13,
+        CAST(SUM(COALESCE(r.shared_families_w13, b.shared_families_w13, 0)) OVER known AS BIGINT)
+            AS shared_families_w13
+    FROM account_weeks AS a
+    LEFT JOIN summed AS s
+        ON a.account_id = s.account_id AND a.as_of = s.as_of
+    LEFT JOIN usage_reach AS r
+        ON a.account_id = r.account_id AND a.as_of = r.as_of
+    LEFT JOIN lasts AS l
+        ON a.account_id = l.account_id AND a.as_of = l.as_of
+    LEFT JOIN used_weeks AS d
+        ON a.account_id = d.account_id AND a.as_of = d.as_of
+    LEFT JOIN settled_windows AS b
+        ON a.account_id = b.account_id AND a.as_of = b.as_of
+    CROSS JOIN run AS q
+    WHERE a.as_of >= q.settled_at
+    WINDOW known AS (PARTITION BY a.account_id ORDER BY a.as_of ROWS UNBOUNDED PRECEDING)
 )
 
-SELECT
-    a.account_id,
-    a.week_start,
-    a.as_of,
-    MAX(l.last_core_on) OVER known AS last_core_on,
-    CAST(SUM(COALESCE(d.usable_weeks, 0)) OVER known AS BIGINT) AS usable_weeks,
-    CAST(SUM(COALESCE(s.usage_rows, 0)) OVER known AS BIGINT) AS usage_rows,
-    CAST(SUM(COALESCE(s.core_w1, 0)) OVER known AS BIGINT) AS core_w1,
-    CAST(SUM(COALESCE(s.core_w4, 0)) OVER known AS BIGINT) AS core_w4,
-    CAST(SUM(COALESCE(s.core_w13, 0)) OVER known AS BIGINT) AS core_w13,
-    CAST(SUM(COALESCE(s.collab_w8, 0)) OVER known AS BIGINT) AS collab_w8,
-    CAST(SUM(COALESCE(s.collab_w13, 0)) OVER known AS BIGINT) AS collab_w13,
-    CAST(SUM(COALESCE(s.collab_w26, 0)) OVER known AS BIGINT) AS collab_w26,
-    CAST(SUM(COALESCE(s.all_w13, 0)) OVER known AS BIGINT) AS all_w13,
-    CAST(SUM(COALESCE(s.seat_weeks_w1, 0)) OVER known AS BIGINT) AS seat_weeks_w1,
-    CAST(SUM(COALESCE(s.seat_weeks_w4, 0)) OVER known AS BIGINT) AS seat_weeks_w4,
-    CAST(SUM(COALESCE(s.seat_weeks_w8, 0)) OVER known AS BIGINT) AS seat_weeks_w8,
-    CAST(SUM(COALESCE(s.seat_weeks_w13, 0)) OVER known AS BIGINT) AS seat_weeks_w13,
-    CAST(SUM(COALESCE(s.seat_weeks_w26, 0)) OVER known AS BIGINT) AS seat_weeks_w26,
-    CAST(SUM(COALESCE(s.seat_weeks_w52, 0)) OVER known AS BIGINT) AS seat_weeks_w52,
-    CAST(SUM(COALESCE(s.seat_weeks_w56, 0)) OVER known AS BIGINT) AS seat_weeks_w56,
-    CAST(SUM(COALESCE(s.user_days_w4, 0)) OVER known AS BIGINT) AS user_days_w4,
-    CAST(SUM(COALESCE(s.sessions_w4, 0)) OVER known AS BIGINT) AS sessions_w4,
-    CAST(SUM(COALESCE(s.active_seconds_w4, 0)) OVER known AS BIGINT) AS active_seconds_w4,
-    CAST(SUM(COALESCE(s.quiet_core_w52, 0)) OVER known AS BIGINT) AS quiet_core_w52,
-    CAST(SUM(COALESCE(s.quiet_collab_w52, 0)) OVER known AS BIGINT) AS quiet_collab_w52,
-    CAST(SUM(COALESCE(s.quiet_seat_weeks_w52, 0)) OVER known AS BIGINT) AS quiet_seat_weeks_w52,
-    CAST(SUM(COALESCE(r.users_w4, 0)) OVER known AS BIGINT) AS users_w4,
-    CAST(SUM(COALESCE(r.families_w13, 0)) OVER known AS BIGINT) AS families_w13,
-    CAST(SUM(COALESCE(r.shared_families_w13, 0)) OVER known AS BIGINT) AS shared_families_w13
-FROM account_weeks AS a
-LEFT JOIN summed AS s
-    ON a.account_id = s.account_id AND a.as_of = s.as_of
-LEFT JOIN usage_reach AS r
-    ON a.account_id = r.account_id AND a.as_of = r.as_of
-LEFT JOIN lasts AS l
-    ON a.account_id = l.account_id AND a.as_of = l.as_of
-LEFT JOIN used_weeks AS d
-    ON a.account_id = d.account_id AND a.as_of = d.as_of
-WINDOW known AS (PARTITION BY a.account_id ORDER BY a.as_of ROWS UNBOUNDED PRECEDING)
+SELECT s.*
+FROM standing AS s
+CROSS JOIN run AS r
+WHERE s.as_of > r.settled_at

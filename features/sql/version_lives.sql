@@ -7,6 +7,7 @@ WITH beliefs AS (
         asset_id,
         account_id,
         version_no,
+        supersedes_version_id,
         event_at,
         DATE_DIFF('day', DATE '2000-01-03', CAST(event_at AS DATE)) * 86400
         + EXTRACT(HOUR FROM event_at) * 3600
@@ -28,6 +29,7 @@ lives AS (
         asset_id,
         account_id,
         version_no,
+        supersedes_version_id,
         event_at,
         event_s,
         op,
@@ -48,6 +50,7 @@ SELECT
     asset_id,
     account_id,
     version_no,
+    supersedes_version_id,
     event_at,
     event_s,
     known_on,

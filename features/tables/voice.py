@@ -96,7 +96,7 @@ TEXTS = Table(
         text("body_enc", "encrypted body", null=True),
         text("sentiment_model", "which model judged it", null=True),
         number("sentiment", "tone", null=True, low=-1, high=1),
-        text("topics", "space-separated topics", null=True),
+        text("topics", "space-separated topics; price, competitor and missing_feature are reasons to leave", null=True),
         flag("redacted", "redacted?", null=True),
         moment("purge_after", "when it is to be erased", null=True),
     ),

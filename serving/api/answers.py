@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from serving import schemas
-from serving.assessment import Score
+from serving.assessment import RiskRange, Score
 from serving.explain import Explanation
 from serving.freshness import Freshness
 from serving.ledger import Entry
@@ -24,6 +24,7 @@ def score_out(score: Score) -> schemas.ScoreOut:
         grade=score.grade,
         phase=score.phase,
         risk=schemas.Risk(**{f"days_{days}": risk for days, risk in score.risk.items()}),
+        risk_range=_range_out(score.range) if score.range else None,
         base_points=score.base_points,
         points=schemas.Points(**{str(part): points for part, points in score.points.items()}),
         clip_adjust=score.clip_adjust,
@@ -66,6 +67,10 @@ def account_out(entry: Entry) -> schemas.AccountOut:
     return schemas.AccountOut(
         **dict(told_out(entry)), account_id=entry.account_id, value_at_risk=entry.value_at_risk, **facts
     )
+
+
+def _range_out(told: RiskRange) -> schemas.RiskRangeOut:
+    return schemas.RiskRangeOut(**asdict(told), width=told.width)
 
 
 def _freshness_out(freshness: Freshness | None) -> schemas.FreshnessOut | None:

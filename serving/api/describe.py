@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from serving.access.rules import Rule, rule_of
+from serving.problem_bodies import ProblemOut
 from serving.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, Problem
-from serving.schemas import ProblemOut
 
 GUARD_STATUSES = (400, 401, 403, 408, 413, 415, 429, 500, 503, 504)
 """What any operation may answer, whatever was asked."""

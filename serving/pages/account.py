@@ -17,27 +17,32 @@ from serving.assessment import Score
 from serving.change import Change as WholeChange
 from serving.change import ChangePart
 from serving.change_words import BASES, title_of, words_of
-from serving.explain import LEAST_POINTS, Explanation, SubcategoryPart
+from serving.explain import LEAST_POINTS, LIMITED_DATA, Explanation, SubcategoryPart
 from serving.ledger import Entry, Ledger
 from serving.pages.charts import Bar, Trend, diverging, trend
 from serving.pages.words import tenths
+from serving.wording import written_share
 
 TREND_LENGTH = 52
 """A year of weekly scores: every campaign of an account once."""
 
 _TITLES_BEFORE = ["An average account"]
-_TITLES_AFTER = ["Drawn to the usual level, for want of data", "Kept within 0 to 100", "Rounding"]
+_TITLES_AFTER = [LIMITED_DATA, "Kept within 0 to 100", "Rounding"]
 
 
 @dataclass(frozen=True, slots=True)
 class SumLine:
-    """One line of the sum. ``part`` is None for what is no subcategory; ``change`` is None without a score before."""
+    """One line of the sum. ``part`` is None for what is no subcategory; ``change`` is None without a score before.
+
+    ``note`` says in words how a line that is no subcategory came about, where there is more to say than its title.
+    """
 
     title: str
     points: float
     change: float | None
     bar: Bar | None = None
     part: SubcategoryPart | None = None
+    note: str = ""
 
 
 ChangeTeller = Callable[[Entry, Entry], WholeChange]
@@ -99,7 +104,7 @@ def account_page(ledger: Ledger, account_id: str, tell: ChangeTeller | None = No
         return None
     entry, before = told[-1], told[-2] if len(told) > 1 else None
     explanation = ledger.explanation(entry.entry_id)
-    start, lines = _sum_lines(explanation.subcategories, entry, before)
+    start, lines = _sum_lines(explanation, entry, before)
     return AccountPage(
         entry=entry,
         explanation=explanation,
@@ -113,8 +118,9 @@ def account_page(ledger: Ledger, account_id: str, tell: ChangeTeller | None = No
     )
 
 
-def _sum_lines(parts: Sequence[SubcategoryPart], entry: Entry, before: Entry | None) -> tuple[SumLine, list[SumLine]]:
+def _sum_lines(explanation: Explanation, entry: Entry, before: Entry | None) -> tuple[SumLine, list[SumLine]]:
     """The line the sum starts from, and the others; those that are no subcategory only where they say something."""
+    parts = explanation.subcategories
     now, then = _terms(entry), _terms(before) if before else None
     points = [*_rounded(now), _left_over(now, tenths(entry.score.health))]
     changes: list[float | None] = [None] * len(points)
@@ -124,8 +130,17 @@ def _sum_lines(parts: Sequence[SubcategoryPart], entry: Entry, before: Entry | N
     bars = diverging(points[1 : 1 + len(parts)])
     first, *rest = zip(_TITLES_BEFORE + [part.title for part in parts] + _TITLES_AFTER, points, changes, strict=True)
     lines = [SumLine(*told, bar, part) for told, bar, part in zip(rest, bars, parts, strict=False)]
-    lines += [SumLine(*told) for told in rest[len(parts) :] if told[1] or told[2]]
+    notes = [_weighing(explanation), "", ""]
+    besides = zip(rest[len(parts) :], notes, strict=True)
+    lines += [SumLine(*told, note=note) for told, note in besides if told[1] or told[2]]
     return SumLine(*first), lines
+
+
+def _weighing(explanation: Explanation) -> str:
+    if explanation.grounds is None:
+        return ""
+    own = written_share(explanation.grounds.own_weight)
+    return f"the account's own data weigh {own}, what is usual in its segment the rest"
 
 
 def _terms(entry: Entry) -> list[float]:

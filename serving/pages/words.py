@@ -11,7 +11,8 @@ from datetime import date
 from typing import Any
 
 from features.vocabulary import Band, Phase
-from serving.wording import NOT_KNOWN, signed_points
+from serving.assessment import RiskRange
+from serving.wording import NOT_KNOWN, signed_points, written_range
 
 BAND_NAMES = {
     Band.RED: "Red",
@@ -44,7 +45,7 @@ PHASE_ADVICE = {
     Phase.NONE: "No campaign of this account is known, so campaigns say nothing here.",
 }
 GRADE_WORDS = {
-    "A": "rests on plenty of data",
+    "A": "rests on a year of data or more, from most sources",
     "B": "rests on good data",
     "C": "rests on some data: check before you act",
     "D": "rests on too little data to be relied on",
@@ -104,6 +105,11 @@ def points(amount: float) -> str:
 def whole_change(amount: float) -> str:
     """A change of health in whole points with its sign; "0" where it rounds to nothing."""
     return typeset(f"{amount:+.0f}") if round(amount) else "0"
+
+
+def between(told: RiskRange) -> str:
+    """How sure a risk is: ``between 3 % and 9 %``."""
+    return typeset(written_range(told.low, told.high))
 
 
 def typeset(text: str) -> str:

@@ -9,7 +9,7 @@ from tests.features.made_up_rows import ACCOUNTS, FIRST, WEEKS, Row, event, mome
 
 FAMILIES = ("core", "core", "collab", "review", "ai")
 USERS = tuple(f"u{number}" for number in range(5))
-PHASE_DAYS = {"pre_days": 14, "post_days": 42}
+PHASE_DAYS = {"pre_days": 28, "post_days": 42}
 
 
 def usage_rows(seed: int) -> dict[str, list[Row]]:
@@ -17,7 +17,7 @@ def usage_rows(seed: int) -> dict[str, list[Row]]:
     random = Random(seed)  # noqa: S311 - made-up rows are no secret
     return {
         "usage_daily": _day_totals(random),
-        "usage_events": _events(random),
+        "usage_events": _named(Random(seed + 7_000), _events(random)),  # noqa: S311
         "seat_assignments_history": _seats(random),
         "campaign_instances_history": _instances(random),
         "account_campaigns_history": _participations(random),
@@ -70,6 +70,18 @@ def _events(random: Random) -> list[Row]:
             **cells,
         )
     return rows
+
+
+def _named(random: Random, rows: list[Row]) -> list[Row]:
+    # The projects and assets of the made-up production; a correction may name others.
+    return [
+        row
+        | {
+            "project_key": random.choice((None, f"p{random.randrange(18)}")),
+            "asset_key": random.choice((None, f"s{random.randrange(8)}")),
+        }
+        for row in rows
+    ]
 
 
 def _seats(random: Random) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Made-up surveys and tickets."""
+"""Made-up surveys, tickets, texts and reviews with sponsors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from random import Random
 
 from tests.features.made_up_rows import ACCOUNTS, Row, event, moment, state
 
-_SCALES = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}
+_SCALES = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7), "review_pulse": (1, 5)}
+_TOPICS = (None, "praise", "price speed", "missing_feature", "speed competitor", "prices")
 
 
 def voice_rows(seed: int) -> dict[str, list[Row]]:
@@ -18,7 +19,13 @@ def voice_rows(seed: int) -> dict[str, list[Row]]:
     for number in range(60):
         _add_invitation(random, number, responses, invitations)
     tickets = [row for number in range(60) for row in _ticket(random, f"t{number}", random.choice(ACCOUNTS))]
-    return {"survey_responses": responses, "survey_invitations": invitations, "tickets_history": tickets}
+    return {
+        "survey_responses": responses,
+        "survey_invitations": invitations,
+        "tickets_history": tickets,
+        "texts": [row for number in range(50) for row in _text(random, number)],
+        "interventions": [row for number in range(50) for row in _review(random, number)],
+    }
 
 
 def _add_invitation(random: Random, number: int, responses: list[Row], invitations: list[Row]) -> None:
@@ -36,6 +43,7 @@ def _add_invitation(random: Random, number: int, responses: list[Row], invitatio
             {"score_raw": range(low, high + 1)},
             response_id=f"r{number}",
             survey_id="s",
+            respondent_key=random.choice((None, *(f"u{place}" for place in range(5)))),
             question_key="q",
             scale_min=low,
             scale_max=high,
@@ -58,3 +66,19 @@ def _ticket(random: Random, ticket: str, account: str) -> list[Row]:
     if random.random() < 0.1:
         rows.append({**rows[-1], "available_at": rows[-1]["available_at"] + timedelta(days=20), "op": "delete"})
     return rows
+
+
+def _text(random: Random, number: int) -> list[Row]:
+    at = moment(random)
+    change = {"sentiment": (-1.0, 0.5), "topics": _TOPICS}
+    cells = {name: random.choice(values) for name, values in change.items()}
+    return event(random, at, change, text_id=f"x{number}", account_id=random.choice(ACCOUNTS), written_at=at, **cells)
+
+
+def _review(random: Random, number: int) -> list[Row]:
+    at = moment(random)
+    change = {"kind": ("exec_review", "call"), "customer_response": (None, "none", "will stay")}
+    cells = {name: random.choice(values) for name, values in change.items()}
+    ended = random.choice((None, moment(random, after=at, within=timedelta(days=9))))
+    who = {"account_id": random.choice(ACCOUNTS), "playbook_id": "p"}
+    return event(random, at, change, intervention_id=f"i{number}", started_at=at, ended_at=ended, **who, **cells)

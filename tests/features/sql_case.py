@@ -14,8 +14,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from features.build import STEPS, name_run, run_steps
 from features.events import ENVELOPE, TABLES, Column, Kind
+from features.steps import STEPS, name_run, run_steps
 from features.vocabulary import parse_moment
 from features.warehouse import empty_table_query, open_engine
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from features import build
+from features import build, steps
 from features.audit import AuditReport, SnapshotAudit, ViewAudit, audit, sample_of
 from features.build import build_at, snapshot_dataset
 from features.errors import IntegrityError, MissingStateError
@@ -67,11 +67,12 @@ def test_a_planted_leak_is_found_and_its_features_are_named(
     home: Home, monkeypatch: pytest.MonkeyPatch, leak: tuple[str, str, str, str]
 ) -> None:
     step, right, wrong, view = leak
-    honest: Callable[[str], str] = build.step_sql
+    honest: Callable[[str], str] = steps.step_sql
     assert right in honest(step)
     # The audit runs the leaking step, too: what it may not read is not there.
     leaking = {step: honest(step).replace(right, wrong)}
-    monkeypatch.setattr(build, "step_sql", lambda name: leaking.get(name) or honest(name))
+    for module in (build, steps):
+        monkeypatch.setattr(module, "step_sql", lambda name: leaking.get(name) or honest(name))
     build_at(home, [DATE])
     report = audit(home, [DATE])
     found = report.cells()

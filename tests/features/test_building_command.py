@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from features.build import built_as_ofs
 from features.settings import Home
 from features.store import FeatureStore
+from features.vocabulary import WEEK
 from pulse import app
 from tests.features.built_case import AS_OFS, company, export, snapshots, take_in, torn
 from tests.features.source_case import home_in
@@ -53,7 +54,15 @@ def test_a_weekly_look_back_takes_late_rows_in_and_the_rest_is_found_by_late(tmp
     early, late = torn(company(4), Random(1), 1 / 3, since=AS_OFS[0])  # noqa: S311 - no secret
     take_in(home, export(tmp_path / "early", early))
     span = ("--from", f"{AS_OFS[2].date()}", "--to", f"{LAST.date()}")
-    assert build(home, *span)[2]["changed_by_late_rows"] == []
+    assert build(home, "--from", span[1], "--to", f"{LAST - 3 * WEEK:%Y-%m-%d}")[2]["changed_by_late_rows"] == []
+
+    # The last date alone: what is missing since the newest snapshot, and nothing once nothing is.
+    code, said, document = build(home, "--to", f"{LAST + WEEK / 7:%Y-%m-%d}")
+    assert (code, document["snapshots"], built_as_ofs(home)[-1]) == (0, 3, LAST)
+    for day in (LAST, LAST - WEEK):
+        code, said, document = build(home, "--to", f"{day:%Y-%m-%d}")
+        assert (code, document) == (0, {"snapshots": 0, "changed_by_late_rows": []})
+        assert said == f"every snapshot up to {LAST.date()} is built\n"
     take_in(home, export(tmp_path / "late", late), days=7)
 
     code, said, document = build(home, "--to", f"{LAST.date()}", "--look-back", "21")

@@ -102,6 +102,10 @@ def expected_features(known: World, account: str, as_of: datetime) -> dict[str, 
         "collab_intensity_vs_prev": last.par("collab") - before[0].par("collab") if last and before else None,
         "ramp_ratio_pre": ramp.par("core") if ramp else None,
         "peak_active_seat_ratio": peak(known, last, as_of) / SEATS if last else None,
+        "ramp_speed_change": speed_change(known, account, as_of),
+        "campaign_start_delay_days": start_delay(known, last.window, as_of) if last else None,
+        "first_use_after_wrap_days": first_use(known, max(wraps), account, as_of) if wraps else None,
+        "rented_seat_share": rented(known, windows, as_of),
         "post_retention": back.par("core") if back else None,
         "post_collab_retention": back.par("collab") if back else None,
     }
@@ -116,6 +120,60 @@ def peak(known: World, found: Stretch, as_of: datetime) -> int:
     mondays = [monday for monday in known.mondays if monday <= as_of]
     weeks = [(found.window.account_id, week) for week in found.weeks]
     return max(known.weekly[monday].get(week, Done()).users for monday in mondays for week in weeks)
+
+
+def speed_change(known: World, account: str, as_of: datetime) -> float | None:
+    """Weekly growth in the latest ramp of three weeks or more, in quiet weeks, less that in the one before."""
+    windows = [each for each in known.windows[account] if each.believed_at(as_of) and each.takes_part]
+    windows.sort(key=lambda each: (each.active_start, each.campaign_instance_id), reverse=True)
+    found = [stretch(known, each, as_of, (each.pre_start, each.active_start)) for each in windows]
+    speeds = [speed(known, each, as_of) for each in found if each and len(each.weeks) >= 3 and each.base_core]
+    return speeds[0] - speeds[1] if len(speeds) > 1 else None
+
+
+def speed(known: World, ramp: Stretch, as_of: datetime) -> float:
+    count = len(ramp.weeks)
+    numbers = [(week - ramp.weeks[0]) / WEEK for week in ramp.weeks]
+    done = [known.weekly[as_of].get((ramp.window.account_id, week), Done()).core for week in ramp.weeks]
+    middle, level = sum(numbers) / count, sum(done) / count
+    spread = sum((number - middle) ** 2 for number in numbers)
+    rise = sum((number - middle) * (core - level) for number, core in zip(numbers, done, strict=True)) / spread
+    return rise / (ramp.base_core / 1000 / count)
+
+
+def start_delay(known: World, window: CampaignWindow, as_of: datetime) -> int:
+    account, middle = window.account_id, timedelta(hours=84)
+    weeks = [week for week in known.closed(as_of) if window.pre_start <= week + middle < window.active_end]
+    begun = [week for week in weeks if known.is_measured(account, week) and at_level(known, account, week, as_of)]
+    first = min(week for week in known.mondays if week + middle >= window.active_start)
+    wrap = next((week for week in known.mondays if week + middle >= window.active_end), as_of)
+    return (min(begun, default=min(as_of, wrap)) - first).days
+
+
+def at_level(known: World, account: str, week: datetime, as_of: datetime) -> bool:
+    base = known.baseline(account, week) if week > known.first else None
+    done = known.weekly[as_of].get((account, week), Done()).core
+    return base is not None and done > 0 and 1000 * done >= 1.5 * base.core
+
+
+def first_use(known: World, wrap: datetime, account: str, as_of: datetime) -> int | None:
+    first_known = known.first_known.get(account)
+    if first_known is None or first_known > as_of or wrap < first_known - WEEK:
+        return None
+    # Midnight in any zone is less than half a day from that of its date in UTC.
+    day = (wrap + timedelta(hours=12)).date()
+    uses = [use.day for use in known.uses(account, as_of, 1000) if use.family == "core" and use.day >= day]
+    return min(60, (min(uses, default=as_of.date()) - day).days)
+
+
+def rented(known: World, windows: list[CampaignWindow], as_of: datetime) -> float | None:
+    """The made-up seats never change; known are they from the first Monday on."""
+    middle = timedelta(hours=84)
+    over = [each for each in windows if any(each.active_end - middle <= week < as_of for week in known.mondays)]
+    last = max(over, key=lambda each: (each.active_end, each.campaign_instance_id), default=None)
+    began = last and next((week for week in known.mondays if week + middle >= last.pre_start), None)
+    is_early = last is None or last.pre_start - middle <= known.first - WEEK
+    return None if is_early or began is None else 0.0
 
 
 @cache

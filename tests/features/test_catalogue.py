@@ -9,10 +9,11 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import pytest
 
-from features.build import COHORT, STEPS, VIEWS, name_run, run_steps
+from features.build import COHORT, VIEWS
 from features.catalogue import (
     FEATURES,
     MODEL_FEATURES,
+    NOT_CARRIED,
     TIMING_FEATURES,
     Use,
     feature_list_hash,
@@ -20,6 +21,7 @@ from features.catalogue import (
     features_of,
 )
 from features.events import TABLES
+from features.steps import STEPS, name_run, run_steps
 from features.vocabulary import Subcategory, parse_moment
 from features.warehouse import empty_table_query, open_engine
 from tests.features.sql_case import rows_of
@@ -68,6 +70,7 @@ def test_without_sources_no_feature_claims_that_all_is_well(subcategory: Subcate
         "annual_value_log",
         "annual_value_change_w52",
         "seats_contracted_change_w52",
+        "billing_currency_change_w13",
         "segment_churn_rate_lagged",
     }
     valued = {
@@ -92,6 +95,15 @@ def test_names_are_unique_and_belong_to_one_use() -> None:
     assert set(MODEL_FEATURES).isdisjoint(TIMING_FEATURES)
     shown = {feature.name for feature in FEATURES if feature.use is Use.DISPLAY}
     assert {*MODEL_FEATURES, *TIMING_FEATURES, *shown} == set(names)
+
+
+def test_every_feature_of_the_reference_is_carried_or_said_not_to_be() -> None:
+    numbers = {"E": 24, "C": 20, "P": 24, "F": 18, "S": 18, "M": 8, "X": 8}
+    reference = [f"{group}{number:02}" for group, last in numbers.items() for number in range(1, last + 1)]
+    carried = {feature.code for feature in FEATURES if feature.code}
+    missing = [each.code for each in NOT_CARRIED]
+    assert len(reference) == 120
+    assert sorted([*carried, *missing]) == sorted(reference)
 
 
 def test_words_are_for_people_and_never_reach_the_model() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from math import log
+from math import log, sqrt
 from typing import Any
 
 import pytest
@@ -188,8 +188,90 @@ def test_campaigns_of_two_years_are_counted() -> None:
     assert context(rows)["campaign_count_w104"] == 2
 
 
+EVEN = ("2021-09-06", "2022-03-07", "2022-09-05", "2023-03-06", "2023-09-04", "2024-03-04")
+UNEVEN = ("2022-03-07", "2022-03-14", "2022-03-21", "2022-03-28", "2024-03-04")
+
+
+@pytest.mark.parametrize(
+    ("starts", "irregularity"),
+    [
+        (EVEN, 0.0),  # every 182 days
+        (EVEN[-3:], None),
+        (UNEVEN, sqrt(3 * 7**2 + 707**2 - 4 * 182**2) / (2 * 182)),  # days between: 7, 7, 7, 707, on average 182
+        (("2021-06-07", *UNEVEN), sqrt(3 * 7**2 + 707**2 - 4 * 182**2) / (2 * 182)),  # older than 156 weeks
+        ((*EVEN, "2024-08-05"), 0.0),  # still ahead
+        ((*EVEN, EVEN[-1]), 0.0),  # two on one day are one start
+        ((), None),
+    ],
+    ids=["even", "too few", "uneven", "long ago", "ahead", "together", "none"],
+)
+def test_campaigns_are_uneven_by_the_spread_of_the_days_between_their_starts(
+    starts: tuple[str, ...], irregularity: float | None
+) -> None:
+    row = context(campaigns(*((f"c{place}", start, 7) for place, start in enumerate(starts))))
+    assert row["campaign_gap_cv_w156"] == (None if irregularity is None else pytest.approx(irregularity, abs=1e-12))
+
+
 def test_cohort_facts_are_shown_as_they_are() -> None:
     row = context({})
     assert (row["cohort_status"], row["contract_id"]) == ("at_risk", "c1")
     young = context({**COMPANY, **contract(start_on="2024-03-04")})
     assert young["cohort_status"] == "onboarding"
+
+
+@pytest.mark.parametrize(("seats", "band"), [(10, "1_to_10"), (11, "11_to_50"), (51, "51_to_250"), (251, None)])
+def test_size_is_told_in_bands_of_contracted_seats(seats: int, band: str | None) -> None:
+    lines = f"line_id|valid_from|contract_id|product_sku|quantity\nl1|2023-01-02|c1|suite|{seats}"
+    row = context({"subscription_lines_history": lines})
+    found = {name: row[f"size_is_{name}"] for name in ("1_to_10", "11_to_50", "51_to_250")}
+    assert found == {name: float(name == band) for name in found}
+    assert context({"subscription_lines_history": "line_id\n"})["size_is_11_to_50"] is None
+
+
+@pytest.mark.parametrize(
+    ("country", "region"), [("BR", "americas"), ("FR", "emea"), ("ZA", "emea"), ("JP", "apac"), ("-", None)]
+)
+def test_the_region_follows_from_the_country(country: str, region: str | None) -> None:
+    accounts = f"account_id|valid_from|segment|hq_tz|country\na1|2023-01-02|studio|UTC|{country}"
+    row = context({"accounts_history": accounts})
+    found = {name: row[f"region_is_{name}"] for name in ("americas", "emea", "apac")}
+    assert found == {name: float(name == region) for name in found}
+
+
+def test_the_product_mix_is_what_live_lines_hold() -> None:
+    lines = text_table(
+        "line_id|valid_from|available_at|contract_id|product_sku|quantity|usage_type|status",
+        [
+            ("l1", "2023-01-02", "2023-01-02", "c1", "suite", 10, "licensed", "active"),
+            ("l2", "2023-01-02", "2023-01-02", "c1", "render", 5000, "token", None),
+            ("l3", "2023-01-02", "2023-01-02", "c1", "suite", 2, None, None),
+            ("l4", "2023-01-02", "2023-01-02", "c1", "store", 7, "metered", "ended"),
+            ("l5", "2024-06-26", "2024-07-02", "c1", "cloud", 7, "metered", "active"),
+            ("l6", "2023-01-02", "2023-01-02", "c2", "other", 7, "metered", "active"),
+            ("l7", "2023-01-02", "2023-01-02", "c1", "gone", 0, "licensed", "active"),
+        ],
+    )
+    names = ("products_contracted", "buys_tokens", "buys_metered_units", "product_mix")
+    row = context({"subscription_lines_history": lines})
+    assert tuple(row[name] for name in names) == (2, 1, 0, "render, suite")
+    later = context({"subscription_lines_history": lines}, as_of="2024-07-08")
+    assert tuple(later[name] for name in names) == (3, 1, 1, "render, suite, cloud")
+    unknown = context({"subscription_lines_history": "line_id\n"})
+    assert tuple(unknown[name] for name in names) == (None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("table", "source"),
+    [
+        ("usage_daily", "usage"),
+        ("projects_history", "production"),
+        ("invoices_history", "invoices"),
+        ("tickets_history", "tickets"),
+        ("survey_responses", "surveys"),
+        ("account_campaigns_history", "campaigns"),
+    ],
+)
+def test_each_source_is_told_for_itself(table: str, source: str) -> None:
+    row = context({table: SOURCES[table]})
+    present = ("usage", "production", "invoices", "tickets", "surveys", "campaigns")
+    assert {name: row[f"{name}_present"] for name in present} == {name: float(name == source) for name in present}

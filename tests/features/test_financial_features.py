@@ -27,8 +27,8 @@ def test_without_data_only_the_contract_speaks() -> None:
     assert list(rows[0]) == ["account_id", "as_of", "known_at", *names]
     known = [{name for name in names if row[name] is not None} for row in rows[:2]]
     assert known == [
-        {"annual_value_log"},
-        {"annual_value_log", "annual_value_change_w52", "seats_contracted_change_w52"},
+        {"annual_value_log", "billing_currency_change_w13"},
+        {"annual_value_log", "annual_value_change_w52", "seats_contracted_change_w52", "billing_currency_change_w13"},
     ]
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from features.build import ONBOARDING
 from features.errors import ConfigError, IntegrityError
 from features.sources import onboarding_of
+from features.steps import ONBOARDING
 from tests.features.mapping_case import ORDERS, TICKETS, USAGE, take_orders, write_mapping
 from tests.features.source_case import (
     home_in,

@@ -208,3 +208,36 @@ def test_a_notice_counts_as_known_and_not_when_taken_back() -> None:
     one, two, one_again = loss_rates(rows, ["2024-06-10", "2024-06-24", "2024-07-01"])
     weeks = [(14 + n) * 2 / 52 for n in (0, 2, 3)]
     assert (one, two, one_again) == pytest.approx((1 / weeks[0], 2 / weeks[1], 1 / weeks[2]))
+
+
+BOUGHT = "market_event_id | type | account_id | announced_on | available_at | strength"
+
+
+def test_an_account_is_bought_for_52_weeks_once_the_market_says_so() -> None:
+    rows = """
+        m1 | acquisition | a1 | 2024-06-19 | 2024-06-26 | 0
+        m2 | acquisition | -  | 2024-06-03 | 2024-06-03 | 0
+        m3 | strike      | a2 | 2024-06-03 | 2024-06-03 | 0
+    """
+    mondays = ["2024-06-17", "2024-06-24", "2024-07-01", "2025-06-16", "2025-06-23"]
+    found = features(events(rows, BOUGHT), as_of=mondays)
+    # 16 June 2025 is 362 days after the announcement, 23 June 369.
+    assert [row["acquisition_flag_w52"] for row in found] == [0, 0, 1, 1, 0]
+    assert features(events(rows, BOUGHT), account="a2")["acquisition_flag_w52"] == 0
+
+
+def test_an_account_is_bought_when_its_record_says_by_whom() -> None:
+    accounts = """
+        account_id | valid_from | available_at | segment | hq_tz | acquired_by_account_id
+        a1         | 2023-01-02 | 2023-01-02   | studio  | UTC   | -
+        a1         | 2024-06-12 | 2024-06-20   | studio  | UTC   | a9
+        a1         | 2024-06-25 | 2024-06-25   | agency  | UTC   | a9
+        a2         | 2023-01-02 | 2023-01-02   | studio  | UTC   | a9
+        a2         | 2024-06-12 | 2024-06-12   | studio  | UTC   | -
+    """
+    mondays = ["2024-06-17", "2024-06-24", "2024-07-01", "2025-06-09", "2025-06-16"]
+    found = features({"accounts_history": accounts}, as_of=mondays)
+    # Without a market source a record that names no buyer is no answer.
+    assert [row["acquisition_flag_w52"] for row in found] == [None, 1, 1, 1, None]
+    before, after = features({"accounts_history": accounts}, account="a2", as_of=["2023-12-25", "2024-06-17"])
+    assert (before["acquisition_flag_w52"], after["acquisition_flag_w52"]) == (1, None)

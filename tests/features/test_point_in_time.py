@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.build import STEPS, VIEWS, name_run, run_steps
+from features.build import VIEWS
 from features.events import TABLES
+from features.steps import STEPS, name_run, run_steps
 from features.warehouse import empty_table_query, open_engine
 from tests.features.made_up_company import company_rows
 from tests.features.made_up_market import market_rows

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import sqlglot
 
-from features.build import STEPS, step_sql
 from features.portable import other_engine_sql, portability_faults
+from features.steps import STEPS, step_sql
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -97,3 +97,14 @@ def test_the_lint_finds_planted_faults(sql: str, why: str) -> None:
 )
 def test_the_lint_lets_the_portable_shapes_pass(sql: str) -> None:
     assert portability_faults(sql) == []
+
+
+def test_a_translated_step_keeps_the_types_of_its_columns() -> None:
+    # Numbers of rows have 32 bits on the other engine; days that are counted in units have 64.
+    translated = other_engine_sql(
+        "SELECT ROW_NUMBER() OVER (PARTITION BY a ORDER BY b DESC) AS n, DATE_DIFF('day', a_on, b_on) AS d FROM t"
+    )
+    assert translated == (
+        "SELECT CAST(ROW_NUMBER() OVER (PARTITION BY a ORDER BY b DESC) AS BIGINT) AS n, "
+        "DATEDIFF(DAY, a_on, b_on) AS d FROM t"
+    )

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from features.build import COHORT, STEPS, VIEWS, build_at, step_sql
+from features.build import COHORT, VIEWS, build_at
 from features.catalogue import FEATURES
 from features.company_levels import NORMS, ONLY_FOR_NORMS, norms_dataset
 from features.definitions import AS_OF, KNOWN_AT
@@ -21,6 +21,7 @@ from features.errors import IntegrityError, MissingStateError, UnknownAccount
 from features.push import account_rows, day_end, push_account, weeks_from
 from features.settings import Home
 from features.shelf import Shelf
+from features.steps import STEPS, step_sql
 from features.store import FeatureStore
 from features.vocabulary import Subcategory
 from features.warehouse import Engine, open_engine

@@ -29,7 +29,7 @@ def home(tmp_path: Path) -> Home:
     """Three refused rows of two tables; one cell holds a name."""
     place = home_in(tmp_path)
     write_accounts(tmp_path / "in", f"a1,soon,{SECRET},studio,UTC", "a2,2024-01-01T00:00:00Z,B,studio,UTC")
-    write_usage(tmp_path / "in", *(f"a1,u{number},s,core,2024-01-01,-1,1" for number in range(2)))
+    write_usage(tmp_path / "in", *(f"a2,u{number},s,core,2024-01-01,-1,1" for number in range(2)))
     take_in(place, tmp_path / "in")
     return place
 

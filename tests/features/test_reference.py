@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import features
-from features.catalogue import FEATURES, Use
+from features.catalogue import FEATURES, NOT_CARRIED, Use
 from features.events import ENVELOPE, TABLES
 from features.reference import Spec, features_page, spec_tests, tables_page, write_pages
 
@@ -31,6 +31,8 @@ def test_every_input_of_the_model_has_a_test_as_its_example() -> None:
 def test_a_feature_is_told_whole() -> None:
     page = features_page({})
     assert re.findall(r"^### (.+)$", page, re.MULTILINE) == [feature.name for feature in FEATURES]
+    refused = page.split("## Not carried\n")[1]
+    assert re.findall(r"^\| (\w\d+) \| `", refused, re.MULTILINE) == [each.code for each in NOT_CARRIED]
     section = page.split("### competitor_feature_exposure_w26\n")[1].split("\n### ")[0]
     for words in (
         "**Competitor features that matter here**: strength of competitors' feature releases",

@@ -114,7 +114,7 @@ def repaired(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with two files of refused rows, all repaired but one."""
     folder = tmp_path_factory.mktemp("repaired")
     home, bad = home_in(folder), "a,soon,A,studio,UTC"
-    write_usage(folder / "in", "a1,u,s,core,2024-01-01,1,1", "a1,u,s,core,2024-01-02,-1,1")
+    write_usage(folder / "in", "a,u,s,core,2024-01-01,1,1", "a,u,s,core,2024-01-02,-1,1")
     write_text(folder / "in", "accounts_history.csv", "account_id,valid_from,name,segment,hq_tz", bad, bad.upper())
     take_in(home, folder / "in")
     edit(file_of(home, "usage_daily"), lambda cells: {**cells, "sessions": "1"})

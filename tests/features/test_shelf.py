@@ -27,6 +27,7 @@ END = datetime(2030, 1, 1, tzinfo=UTC)
 OWNED = {
     "subscription_lines_history": ("contract_id", "contracts_history"),
     "milestones_history": ("project_id", "projects_history"),
+    "tasks_history": ("project_id", "projects_history"),
 }
 
 
@@ -94,6 +95,7 @@ def test_an_account_has_its_rows_and_the_common_ones_and_no_others(home: Home, u
 def test_every_table_of_an_account_says_how_it_is_found() -> None:
     whole = {name for name, table in TABLES.items() if shelf_key(table) is None}
     assert whole == {
+        "account_aliases",
         "campaigns",
         "campaign_instances_history",
         "market_events",

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.build import STEPS, name_run, run_steps
 from features.events import TABLES
 from features.simulator import simulate
+from features.steps import STEPS, name_run, run_steps
 from features.warehouse import empty_table_query, open_engine
 from tests.features.simulator_case import START, table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from functools import cache
-from math import log
+from math import floor, log
 from typing import Any
 
 import pytest
@@ -14,12 +14,13 @@ from tests.features.known_usage import Use
 from tests.features.made_up_rows import ACCOUNTS, COMPANY, FIRST, known_states, text_table
 from tests.features.made_up_usage import usage_rows
 from tests.features.sql_case import rows_of
-from tests.features.usage_oracle import World
+from tests.features.usage_oracle import Done, World
 from tests.features.view_case import view_rows
 
 SEEDS = (1, 2, 3)
 AS_OFS = [FIRST + timedelta(weeks=week) for week in (2, 9, 20, 31, 45, 58, 64)]
 SEATS = 20
+ADVANCED = ("review", "export", "asset_mgmt", "automation", "ai")
 
 
 @cache
@@ -59,6 +60,10 @@ def total(uses: list[Use], *families: str) -> int:
     return sum(use.events for use in uses if use.family in families or not families)
 
 
+def advanced_days(uses: list[Use], user: str | None) -> set[date]:
+    return {use.day for use in uses if use.user == user and use.family in ADVANCED}
+
+
 def counted(known: World, account: str, as_of: datetime) -> dict[str, float | None]:
     month, quarter = known.uses(account, as_of, 4), known.uses(account, as_of, 13)
     last_year = known.uses(account, as_of, 4, before=52)
@@ -69,6 +74,7 @@ def counted(known: World, account: str, as_of: datetime) -> dict[str, float | No
     user_days = {(use.user, use.day) for use in month if use.user is not None}
     seen = known.ever_known(account, as_of)
     core_days = [use.day for use in seen if use.family == "core"]
+    relying = [user for user in users(month) if len(advanced_days(month, user)) >= 4]
     always = {
         "active_seat_ratio_w4": len(users(month)) / SEATS,
         "feature_breadth_w13": sum(len(each) >= 2 for each in by_family.values()),
@@ -80,6 +86,7 @@ def counted(known: World, account: str, as_of: datetime) -> dict[str, float | No
         "sessions_per_active_seat_w4": over(sessions, work) if sessions else None,
         "stickiness_w4": over(len(user_days) / 28, len(users(month))),
         "collab_share_w13": over(total(quarter, "collab"), total(quarter)),
+        "embedded_user_share_w4": over(len(relying), len(users(month))),
         "active_seats_yoy": log((work + 0.5) / (seat_weeks(last_year) + 0.5)) if had_use and last_year else None,
     }
 
@@ -165,7 +172,44 @@ def test_seats_equal_a_count_of_the_states_known(seed: int) -> None:
             for seat in known_states(seats, "seat_id", as_of)
             if seat["account_id"] == account and not (seat.get("revoked_at") and seat["revoked_at"] <= as_of)
         ]
+        tries = [len(advanced_days(known.uses(account, as_of, 1000), seat["user_key"])) for seat in held]
+        told = held and known.ever_known(account, as_of)
+        shallow = sum(days <= 1 for days in tries)
+        assert row["trial_only_seat_share"] == (pytest.approx(shallow / len(held)) if told else None)
         ever = any(
             row["account_id"] == account and max(row["valid_from"], row["available_at"]) <= as_of for row in seats
         )
         assert row["unassigned_seat_share"] == (pytest.approx((SEATS - len(held)) / SEATS) if ever else None)
+
+
+def weekly_pars(known: World, account: str, as_of: datetime) -> list[int | None]:
+    """usage_par of every week over, as known when it closed, in millionths."""
+    pars: list[int | None] = []
+    for week in known.closed(as_of):
+        expected = known.expected(account, week) if known.is_measured(account, week) else None
+        done = known.weekly[week + timedelta(weeks=1)].get((account, week), Done())
+        par = expected and log((1000 * done.core + 500) / (expected.core + 500))
+        pars.append(None if par is None else floor(1_000_000 * par + 0.5))
+    return pars
+
+
+def low_weeks(pars: list[int | None]) -> int | None:
+    """How many of the last 13 are under the 20th percentile of the 52 before each of them."""
+    low: list[bool] = []
+    for place in range(max(0, len(pars) - 13), len(pars)):
+        par, before = pars[place], sorted(each for each in pars[max(0, place - 52) : place] if each is not None)
+        if par is not None and len(before) >= 26:
+            # The smallest value that at least a fifth of them do not exceed.
+            low.append(par < before[-(-len(before) // 5) - 1])
+    return sum(low) if len(low) >= 8 else None
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_weak_weeks_equal_a_percentile_of_the_weeks_before(seed: int) -> None:
+    known = world(seed)
+    found = {
+        (account, as_of): (row["low_usage_weeks_w13"], low_weeks(weekly_pars(known, account, as_of)))
+        for (account, as_of), row in engagement(seed).items()
+    }
+    assert {key: pair for key, pair in found.items() if pair[0] != pair[1]} == {}
+    assert len({value for value, _ in found.values()} - {None}) > 2

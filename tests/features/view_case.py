@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from features.build import STEPS, step_sql
+from features.steps import STEPS, step_sql
 from tests.features.sql_case import step_rows
 
 AS_OF = "2024-07-01"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ from serving.change import Kept
 from serving.entries import Channel, Entry
 from serving.kept_models import KeptModel
 from tests.serving.pages_case import MONDAY, assessment
-from training.model import Bundle
+from training.model import OFFSET_OWNERS, Bundle
 
 Values = Mapping[str, float]
 BASE = 60.0
@@ -31,6 +31,7 @@ class Linear:
     gap: float = 0.0
     shrink: float = 0.0
     base: float = BASE
+    offsets: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -48,7 +49,7 @@ class Linear:
 
     def told(self, values: Values) -> dict[str, float]:
         """Health, and what shrinking and clipping did to it: the law of the score, written out by hand."""
-        points = sum(self.points(values).values())
+        points = sum(self.points(values).values()) + sum(self.offset_points(pd.DataFrame([values])).iloc[0])
         shrink = -self.shrink * points
         wanted = self.base + points + shrink
         health = min(100.0, max(0.0, wanted))
@@ -56,6 +57,9 @@ class Linear:
 
     def score(self, frame: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame([self.told(cast("Values", frame.iloc[0].to_dict()))])
+
+    def offset_points(self, frame: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame([{name: self.offsets.get(frame.iloc[0].get(name), 0.0) for name in OFFSET_OWNERS}])
 
     def feature_points(self, frame: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame([self.points(cast("Values", frame.iloc[0].to_dict()))])

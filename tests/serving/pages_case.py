@@ -17,8 +17,8 @@ import numpy as np
 from features.catalogue import FEATURES, MODEL_FEATURES, TIMING_FEATURES, Style, Use, features_of
 from features.settings import Home
 from features.vocabulary import HORIZONS_DAYS, WEEK, Band, Phase, Subcategory
-from serving.assessment import NUMBERS, WORDS, Assessment, Facts, KnownFeatures, Score
-from serving.explain import Explanation, explain
+from serving.assessment import NUMBERS, WORDS, Assessment, Facts, KnownFeatures, RiskRange, Score
+from serving.explain import Explanation, Grounds, explain
 from serving.ledger import Channel, Ledger
 
 MONDAY = datetime(2024, 4, 15, tzinfo=UTC)
@@ -64,7 +64,13 @@ def explained(points: Mapping[Subcategory, float], unknown: Sequence[str] = ()) 
 
 
 def assessment(
-    account_id: str = "acc-1", *, as_of: datetime = MONDAY, points: Any = None, base: float = 60.0, **changes: Any
+    account_id: str = "acc-1",
+    *,
+    as_of: datetime = MONDAY,
+    points: Any = None,
+    base: float = 60.0,
+    grounds: Grounds | None = None,
+    **changes: Any,
 ) -> Assessment:
     """One account. ``points`` by subcategory; anything of its score or facts can be changed by name."""
     told = dict.fromkeys(Subcategory, 0.0) | (points or {})
@@ -74,7 +80,7 @@ def assessment(
             score = replace(score, **{name: value})
         else:
             facts = replace(facts, **{name: value})
-    return Assessment(account_id, as_of, score, explained(told), facts, known())
+    return Assessment(account_id, as_of, score, replace(explained(told), grounds=grounds), facts, known())
 
 
 def saying(text: str) -> dict[str, Any]:
@@ -114,6 +120,9 @@ def _score(points: Mapping[Subcategory, float], *, base: float = 60.0, timing: f
     band = Band.GREEN if health >= 65 else Band.AMBER if health >= 45 else Band.RED
     return Score(
         risk=risk,
+        range=RiskRange(
+            days=90, p0=risk[90] * 0.9, p1=risk[90] * 1.1, low=risk[90] * 0.6, high=min(1.0, risk[90] * 1.6)
+        ),
         health=health,
         band=band,
         grade="A",

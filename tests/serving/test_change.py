@@ -360,7 +360,7 @@ def test_models_of_before_are_loaded_once_and_only_so_many_are_kept(tmp_path: Pa
     assert opened == versions
     assert models.of(versions[0]).bundle is not None
     assert opened == [*versions, versions[0]]
-    assert models.of("broken") == KeptModel("broken", None, "the files of model version broken are not those of then")
+    assert models.of("broken") == KeptModel("broken", None, "the files of model version broken can no longer be used")
     shutil.rmtree(home.bundles / "2")
     assert models.of("2") == KeptModel("2", None, "the files of model version 2 are no longer here")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from features.vocabulary import Phase, Subcategory
 from serving.change import CALENDAR_FEATURES, Basis, Cause, Change, change
-from serving.change_words import BASES, CAUSE_TITLES, MEANINGS, PHASES, words_of
+from serving.change_words import BASES, CAUSE_TITLES, MEANINGS, PHASES, moved_words, words_of
 from tests.serving.change_case import Linear, kept
 
 FEATURES = ("active_seat_ratio_w4", "usage_par_w4", "open_overdue_ratio", "nps_last", "weeks_since_wrap")
@@ -138,7 +139,10 @@ def test_every_part_is_told_in_words() -> None:
             "Model version 2 took over from version 1 and weighs the same data anew: "
             "this raised the estimate by 11.0 points."
         ),
-        "An account with little data is drawn to the usual level of its segment: this hardly moved the estimate.",
+        (
+            "The less data an account has, the more it is drawn to what is usual in its segment: "
+            "this hardly moved the estimate."
+        ),
         "Health is kept within 0 to 100: this hardly moved the estimate.",
         "What computing with so many digits leaves over: this hardly moved the estimate.",
     ]
@@ -155,3 +159,20 @@ def test_every_word_that_can_be_needed_is_there() -> None:
     assert set(PHASES) == set(Phase)
     assert set(BASES) == set(Basis)
     assert set(CAUSE_TITLES) == set(Cause) - {Cause.DATA, Cause.DATA_OR_MODEL}
+
+
+def test_an_offset_of_the_phase_moves_with_the_calendar_and_that_of_the_segment_with_the_data() -> None:
+    # What the calibration adds for a phase is no reason of the account's own: its campaigns went on.
+    model = Linear(
+        "1", {"active_seat_ratio_w4": 10.0}, offsets={"active": 1.5, "post": -2.5, "studio": 1.0, "agency": -3.0}
+    )
+    then: Any = {"active_seat_ratio_w4": 0.5, "phase": "active", "segment": "studio"}
+    told = change(kept(model, then), kept(model, then | {"phase": "post", "segment": "agency"}, weeks=1))
+    found = {(part.cause, part.subcategory): part for part in told.parts if part.points}
+    assert {place: part.points for place, part in found.items()} == {
+        (Cause.CALENDAR, None): -4.0,
+        (Cause.DATA, Subcategory.CONTEXT): -4.0,
+    }
+    (segment,) = moved_words(found[Cause.DATA, Subcategory.CONTEXT])
+    assert (segment.label, segment.before, segment.after) == ("Segment", "studio", "agency")
+    assert told.by == pytest.approx(-8.0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from features.catalogue import FEATURES, MODEL_FEATURES, TIMING_FEATURES, feature_named
 from features.vocabulary import Subcategory
-from serving.explain import REASONS_SHOWN, Effect, Explanation, Reason, explain, strength
+from serving.explain import REASONS_SHOWN, Besides, Effect, Explanation, Grounds, Reason, explain, strength
 
 NAMES = (*MODEL_FEATURES, *TIMING_FEATURES)
 
@@ -145,3 +145,43 @@ def test_points_have_words(points: float, words: str) -> None:
 def test_no_sentence_speaks_of_causes() -> None:
     causal = re.compile(r"\b(cause[sd]?|because|due to|leads? to|makes?)\b", re.IGNORECASE)
     assert [feature.name for feature in FEATURES if causal.search(feature.sentence)] == []
+
+
+GROUNDS = Grounds(("40 weeks of data from 3 of 6 sources",), 0.8)
+
+
+def with_offsets(features: dict[str, Any], **offsets: float) -> Explanation:
+    zero, nothing = dict.fromkeys(NAMES, 0.0), dict.fromkeys(NAMES, math.nan)
+    totals = dict.fromkeys(Subcategory, 0.0)
+    return explain(features, zero, nothing, totals, besides=Besides(offsets, GROUNDS))
+
+
+def test_an_offset_of_the_calibration_is_a_reason_in_words_of_its_own_part() -> None:
+    told = with_offsets(features_with(segment="agency", phase="post"), segment=-3.24, phase=1.06)
+    assert told.lowers == (
+        Reason(
+            feature="segment",
+            subcategory=Subcategory.CONTEXT,
+            label="Segment",
+            sentence="Accounts of the segment agency leave more often than the rest of their figures says. "
+            "This lowers the estimate by 3.2 points.",
+            actual="agency",
+            expected="any",
+            points=-3.24,
+            effect=Effect.LOWERS,
+        ),
+    )
+    (raises,) = told.raises
+    assert (raises.subcategory, raises.sentence) == (
+        Subcategory.CAMPAIGN,
+        (
+            "Accounts in the phase post leave less often than the rest of their figures says. "
+            "This raises the estimate by 1.1 points."
+        ),
+    )
+    assert told.grounds == GROUNDS
+
+
+def test_an_offset_that_shows_nothing_or_of_an_unknown_segment_is_no_reason() -> None:
+    assert with_offsets(features_with(segment="agency"), segment=0.04).raises == ()
+    assert with_offsets(features_with(segment=None), segment=-9.0).lowers == ()

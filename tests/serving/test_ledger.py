@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import sqlite3
+import zlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +18,9 @@ from features.vocabulary import WEEK, Band, Phase
 from serving.assessment import Assessment, Facts, KnownFeatures, Score
 from serving.explain import Explanation
 from serving.ledger import Channel, Ledger, Place, Selection
+from serving.ledger_tables import explanation_of, packed_explanation
 from serving.scorer import Scorer
+from tests.serving.pages_case import assessment, filled
 from tests.serving.service_case import newest, now, stored_home
 
 MONDAY = newest()
@@ -222,3 +227,25 @@ def test_a_portfolio_is_found_by_index_not_by_reading_the_whole_ledger(tmp_path:
             plan = " ".join(str(row) for row in connection.execute(sa.text(f"EXPLAIN QUERY PLAN {query}")))
             assert "SEARCH score_ledger USING COVERING INDEX" in plan or "SEARCH score_ledger USING INDEX" in plan
             assert "SCAN score_ledger" not in plan
+
+
+def test_a_ledger_of_before_there_were_ranges_is_read_and_written_on(tmp_path: Path) -> None:
+    home = Home(root=tmp_path)
+    filled(home, assessment("acc-1"))
+    with sqlite3.connect(home.state) as state:
+        for name in ("interval_days", "interval_p0", "interval_p1", "interval_low", "interval_high"):
+            state.execute(f"ALTER TABLE score_ledger DROP COLUMN {name}")
+    ledger = filled(home, assessment("acc-2"))
+    before, after = ledger.entry("acc-1"), ledger.entry("acc-2")
+    assert before is not None
+    assert after is not None
+    assert before.score.range is None
+    assert after.score == assessment("acc-2").score
+    assert before.score == replace(after.score, range=None)
+
+
+def test_an_explanation_of_before_there_were_grounds_is_read() -> None:
+    told = assessment().explanation
+    document = json.loads(zlib.decompress(packed_explanation(told)))
+    del document["grounds"]
+    assert explanation_of(zlib.compress(json.dumps(document).encode())) == replace(told, grounds=None)

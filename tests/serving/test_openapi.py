@@ -18,6 +18,7 @@ from serving.api.cursors import cursor_of
 from serving.guard import Guard
 from serving.ledger import Selection
 from serving.model_bodies import PromoteRequest, RollbackRequest
+from serving.problem_bodies import ProblemOut
 from serving.request_log import silent_tell
 from serving.scorer import Scorer
 from serving.whatif_bodies import WhatIfRequest
@@ -110,7 +111,7 @@ def test_the_document_names_every_operation_and_every_refusal(app: Guard, key: s
 
 
 def test_the_examples_of_the_document_are_bodies_it_allows() -> None:
-    told = (schemas.ScoreRequest, schemas.ScoreResponse, schemas.ScoreOut, schemas.ProblemOut)
+    told = (schemas.ScoreRequest, schemas.ScoreResponse, schemas.ScoreOut, ProblemOut)
     for model in (*told, WhatIfRequest, PromoteRequest, RollbackRequest):
         extra: Any = model.model_config["json_schema_extra"]
         for example in extra["examples"]:

@@ -21,7 +21,7 @@ from features.vocabulary import WEEK, Band, Phase, Subcategory
 from serving.assessment import Assessment
 from serving.change import Change, Kept, change
 from serving.entries import Entry
-from serving.explain import TITLES
+from serving.explain import LIMITED_DATA, TITLES
 from serving.kept_models import KeptModel
 from serving.pages.account import account_page
 from serving.pages.routes import page_routes
@@ -61,7 +61,7 @@ def test_the_head_of_the_page_says_how_the_account_stands(read: Read) -> None:
         "Next decision": "3 June 2024 in 7 weeks",
         "Risk in 30 days": "2.7 %",
         "Risk in 60 days": "5.3 %",
-        "Risk in 90 days": "7.8 %",
+        "Risk in 90 days": "7.8 % between 4 % and 13 %",
         "Risk in 180 days": "15 %",
         "Annual value": "USD 48,000",
         "Value at risk in 90 days": "USD 3,731",
@@ -214,7 +214,7 @@ def test_what_a_score_was_drawn_to_or_kept_within_stands_in_the_sum(read: Read) 
     score: dict[str, Any] = {"health": 100.0, "base_points": 61.0, "shrink_adjust": -1.26, "clip_adjust": -9.74}
     rows = read(assessment(points={Subcategory.MARKET: 50.0}, **score)).one("table", class_="sum").rows
     assert rows[-3:] == [
-        ["Drawn to the usual level, for want of data", "", "-1.3"],
+        [LIMITED_DATA, "", "-1.3"],
         ["Kept within 0 to 100", "", "-9.7"],
         ["Health", "", "100.0"],
     ]

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -15,7 +16,7 @@ from serving.assessment import NUMBERS, WORDS, Assessment, KnownFeatures, assess
 from serving.ledger import Ledger
 from serving.scorer import Scorer, Status
 from tests.serving.service_case import NAME, as_ofs, ids, newest, now, stored_home, stored_rows
-from training.model import SCORE_COLUMNS, load_bundle
+from training.model import SCORE_COLUMNS, Bundle, load_bundle
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +142,7 @@ def test_a_batch_is_told_in_two_lines(tmp_path: Path) -> None:
     shares = ", ".join(f"{bands[band]} {band}" for band in Band if band in bands)
     assert report.lines() == [
         f"{count} accounts scored at {newest().date()} by model version 1: {shares}",
-        f"1 accounts are too new to be scored; {count} entries added to the ledger",
+        f"1 accounts are too new to be scored, of 0 no source tells anything; {count} entries added to the ledger",
     ]
     assert sum(bands.values()) == count
 
@@ -204,3 +205,43 @@ def test_any_past_score_is_derived_again_from_the_ledger(tmp_path: Path) -> None
 def test_every_subcategory_is_told(batch: dict[str, Assessment]) -> None:
     for one in batch.values():
         assert [part.subcategory for part in one.explanation.subcategories] == list(Subcategory)
+
+
+def test_batch_endpoint_and_explanation_abstain_alike_where_no_source_tells(
+    scorer: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent, spoken = ids()[4], ids()[5]
+
+    def only_one(_bundle: Bundle, features: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        return (features["account_id"] == silent).to_numpy()
+
+    monkeypatch.setattr(Bundle, "abstains", only_one)
+    answers = scorer.score_accounts([silent, spoken], now())
+    assert [answer.status for answer in answers] == [Status.INSUFFICIENT_DATA, Status.OK]
+    assert answers[0].assessment is None
+    told = [one.account_id for one in scorer.assess_cohort(newest())]
+    assert silent not in told
+    assert spoken in told
+    with pytest.raises(MissingStateError, match="nothing can be said of this account"):
+        scorer.explain_at(silent, newest())
+    assert scorer.score_cohort(newest(), now=now()).document()["silent"] == 1
+
+
+def test_a_score_says_how_sure_its_risk_is_and_what_its_grade_rests_on(batch: dict[str, Assessment]) -> None:
+    for one in batch.values():
+        told, grounds = one.score.range, one.explanation.grounds
+        assert told is not None
+        assert grounds is not None
+        assert told.days == 90
+        assert 0 <= told.low <= one.score.risk[90] <= told.high <= 1
+        assert told.p0 <= told.p1
+        assert told.width == told.high - told.low
+        assert " weeks of data from " in grounds.grade_reasons[0]
+        assert (len(grounds.grade_reasons) == 1) is (one.score.grade == "A")
+        assert 0 < grounds.own_weight < 1
+    assert len({one.score.grade for one in batch.values()}) >= 2
+
+
+def test_offsets_of_segment_and_phase_are_told_as_reasons(batch: dict[str, Assessment]) -> None:
+    reasons = [reason for one in batch.values() for reason in (*one.explanation.lowers, *one.explanation.raises)]
+    assert {"segment", "phase"} <= {reason.feature for reason in reasons}

@@ -151,7 +151,7 @@ def test_the_bodies_hold_the_bounds_of_the_file() -> None:
 def test_the_score_after_is_the_models_word_on_the_edited_row(service: Service) -> None:
     bundle, moved = service.scorer.bundle, 0
     pulls = [Pull(lever, lever.amount.usual) for lever in LEVERS.values()]
-    for answer in service.scorer.score_accounts(ids()[:40], now()):
+    for answer in service.scorer.score_accounts(ids()[:70], now()):
         assert answer.assessment is not None
         told = what_if(answer.assessment, pulls, bundle)
         # The oracle edits the row by hand, from the words of the file.
@@ -178,7 +178,9 @@ def test_the_score_after_is_the_models_word_on_the_edited_row(service: Service) 
         assert told.before == answer.assessment.score
         assert told.after.health == pytest.approx(expected["health"], abs=1e-9)
         assert told.after.risk[90] == pytest.approx(expected["risk_90"], abs=1e-12)
-        assert (told.after.phase, told.after.grade) == (told.before.phase, told.before.grade)
+        # Grades C and D speak about the account's data alone; A asks how sure the risk is, which another risk may move.
+        assert told.after.phase == told.before.phase
+        assert "".join(sorted((told.after.grade, told.before.grade))) in ("AA", "AB", "BB", "CC", "DD")
         moved += told.after.health != told.before.health
     assert moved > 20
 
@@ -261,8 +263,8 @@ def test_the_points_add_up_to_the_difference(service: Service) -> None:
 
 
 def test_a_lever_over_monotone_features_never_makes_the_estimate_worse(service: Service) -> None:
-    # The model obeys these signs by its constraints, so doing the right thing can never be told as a loss of health.
-    # Stated risks of thin accounts may move the other way: the shrinkage of the decision-now row is added to each.
+    # The model obeys these signs by its constraints, so doing the right thing can never be told as a loss of health,
+    # nor as a rise of a stated risk, however thin the account: what it is drawn to does not move with its features.
     signed = [lever for lever in LEVERS.values() if all(feature_named(edit.feature).monotone for edit in lever.edits)]
     assert len(signed) >= 8
     for answer in service.scorer.score_accounts(ids()[:12], now()):
@@ -270,6 +272,7 @@ def test_a_lever_over_monotone_features_never_makes_the_estimate_worse(service: 
         for lever in signed:
             found = what_if(answer.assessment, [Pull(lever, lever.amount.usual)], service.scorer.bundle)
             assert found.after.health >= found.before.health - 1e-9
+            assert all(risk <= found.before.risk[days] + 1e-12 for days, risk in found.after.risk.items())
 
 
 def test_nothing_that_was_tried_is_kept(service: Service) -> None:

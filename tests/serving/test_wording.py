@@ -5,7 +5,7 @@ import math
 import pytest
 
 from features.catalogue import FEATURES, Style
-from serving.wording import NOT_KNOWN, signed_points, written, written_share
+from serving.wording import NOT_KNOWN, signed_points, written, written_range, written_share
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,22 @@ def test_every_style_of_the_catalogue_can_be_written() -> None:
 def test_points_and_shares_have_their_signs_and_decimals() -> None:
     assert [signed_points(points) for points in (4.25, -11.04, 0.04, -0.04)] == ["+4.2", "-11.0", "0.0", "0.0"]
     assert [written_share(share) for share in (0.19, 0.0032)] == ["19 %", "0.3 %"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.03, 0.09, "between 3 % and 9 %"),
+        (0.039, 0.081, "between 3 % and 9 %"),  # outwards: the words promise no more than the numbers
+        (0.07, 0.29, "between 7 % and 29 %"),  # 0.07 * 100 is a hair above 7, 0.29 * 100 a hair below 29
+        (0.0034, 0.0071, "between 0.3 % and 0.8 %"),
+        (0.0, 0.018, "under 2 %"),
+        (0.0004, 0.018, "under 2 %"),
+        (0.0, 0.0049, "under 0.5 %"),
+        (0.996, 1.0, "between 99 % and 100 %"),
+        (0.2, 0.2, "between 20 % and 20 %"),
+        (0.0, 1.0, "anywhere between 0 % and 100 %"),
+    ],
+)
+def test_a_range_in_words_never_promises_more_than_its_numbers(low: float, high: float, words: str) -> None:
+    assert written_range(low, high) == words

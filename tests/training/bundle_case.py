@@ -13,9 +13,9 @@ from training.calibrate import Calibration, calibrate
 from training.config import TrainingConfig
 from training.dataset import KEY, training_cohort, training_rows
 from training.fit import Fitted, fit_hazard
+from training.held_out import Caution, caution_of
 from training.packing import Provenance, make_bundle, write_bundle
 from training.reference import reference_portfolio
-from training.reliability import choose_half_weight_weeks
 from training.search import SearchOutcome, search
 from training.splits import TimeSplit, split
 
@@ -37,6 +37,7 @@ class Trained:
     found: SearchOutcome
     fitted: Fitted
     calibration: Calibration
+    caution: Caution
     reference_rows: pd.DataFrame
     bundle: Bundle
 
@@ -58,15 +59,18 @@ def trained(seed: int = 7) -> Trained:
     fitted = fit_hazard(development, found.params, found.rounds, config, threads=1)
     calibration = calibrate(found.out_of_fold, config)
     reference_rows = reference_portfolio(snapshots, parted.final.test_first, config)
+    caution = caution_of(found, parted, calibration, snapshots=snapshots, decided=world.decided, config=config)
     bundle = make_bundle(
         fitted,
         calibration,
         reference_rows,
-        half_weight_weeks=choose_half_weight_weeks(found.out_of_fold, calibration, config),
+        caution=caution,
         provenance=provenance(world),
         config=config,
     )
-    return Trained(world, snapshots, rows, development, parted, found, fitted, calibration, reference_rows, bundle)
+    return Trained(
+        world, snapshots, rows, development, parted, found, fitted, calibration, caution, reference_rows, bundle
+    )
 
 
 def features_of(world: Portfolio, cohort: pd.DataFrame) -> pd.DataFrame:

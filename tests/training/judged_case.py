@@ -13,15 +13,20 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from training.evaluate import evaluate
+from features.vocabulary import Subcategory
+from training.evaluate import Beside, evaluate
 from training.evaluation import Evaluation, EvaluationPlan
+from training.gates import Checks
+from training.weeks import TIMING_ARM
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
+NOON = datetime(2024, 6, 3, 12, tzinfo=UTC)
 HORIZONS = (30, 60, 90, 180)
 _LEAVE_LOG_ODDS = -2.0
 _WEEKLY_ODD = 0.0007
 _EVERGREEN_WEEKLY = 0.0035
 _STEP_DAYS = 28
+_NEVER = 9_000
 
 
 @dataclass(frozen=True)
@@ -45,11 +50,15 @@ class _Accounts:
     leaves_at: np.ndarray
 
 
-def portfolio(accounts: int = 400, *, snapshots: int = 7, skill: float = 0.7, seed: int = 7) -> Portfolio:
+def portfolio(
+    accounts: int = 400, *, snapshots: int = 7, skill: float = 0.7, seed: int = 7, step_days: int = _STEP_DAYS
+) -> Portfolio:
     rng = np.random.default_rng(seed)
     made = _made_up(rng, accounts, skill)
-    rows = pd.concat([_snapshot(made, number) for number in range(snapshots)], ignore_index=True)
+    rows = pd.concat([_snapshot(made, number, step_days) for number in range(snapshots)], ignore_index=True)
     rows["risk_90_timing_only"] = rows["timing_90"]
+    for side, factor in (("p0", 0.75), ("p1", 1.5), ("low", 0.5), ("high", 2.0)):
+        rows[f"interval_{side}"] = np.minimum(factor * rows["risk_90"], 1.0)
     rows["risk_90_logistic"] = np.clip(rows["risk_90"] * rng.uniform(0.6, 1.5, len(rows)), 0, 1)
     truth = rows[["account_id", "as_of", *(f"p_{days}" for days in HORIZONS)]].copy()
     return Portfolio(rows.drop(columns=[name for name in rows if name.startswith(("p_", "timing_"))]), truth)
@@ -76,8 +85,16 @@ def _made_up(rng: np.random.Generator, accounts: int, skill: float) -> _Accounts
     )
 
 
-def _snapshot(made: _Accounts, number: int) -> pd.DataFrame:
-    day, places = number * _STEP_DAYS, np.arange(len(made.term))
+def weekly(accounts: int = 400, *, weeks: int = 26, skill: float = 0.7, seed: int = 7) -> pd.DataFrame:
+    """The rows of every week, as :func:`training.weeks.watched` gives them; the calendar is worth what it is."""
+    rows = portfolio(accounts, snapshots=weeks, skill=skill, seed=seed, step_days=7).judged
+    timing = np.where(rows["days_to_decision"].le(180), 0.2, 0.02)
+    kept = np.where(np.arange(len(rows)) % 20 == 0, 1.0, np.nan)
+    return rows.assign(reasons_kept=kept, days_to_end=rows["days_to_decision"] + 60, **{TIMING_ARM: timing})
+
+
+def _snapshot(made: _Accounts, number: int, step_days: int) -> pd.DataFrame:
+    day, places = number * step_days, np.arange(len(made.term))
     second = made.first_decision + made.term * 30
     ahead = np.where(made.first_decision >= day, made.first_decision, second).astype(float) - day
     columns: dict[str, object] = {
@@ -92,7 +109,12 @@ def _snapshot(made: _Accounts, number: int) -> pd.DataFrame:
         "term_months": made.term.astype(float),
         "annual_value": np.round(np.exp(9 + places % 17 / 8), 2),
         "health": made.health,
+        "band": np.select([made.health >= 65, made.health >= 45], ["green", "amber"], "red"),
+        "days_to_leaving": np.where(made.leaves_at < _NEVER, made.leaves_at - day, np.nan),
+        "days_to_last_day": np.where(made.leaves_at < _NEVER, made.leaves_at - day + 60.0, np.nan),
     }
+    for place, part in enumerate(Subcategory):
+        columns[f"points_{part}"] = (made.health - 60) / 2 ** (place + 1)
     for days in HORIZONS:
         due = ~made.evergreen & (ahead <= days)
         columns[f"y_{days}"] = (made.leaves_at <= day + days).astype(float)
@@ -119,6 +141,17 @@ def _leaving_days(
     return np.minimum(anytime, np.maximum(decided, 1))
 
 
+SOUND = Checks(
+    additivity_max_abs_error=3e-12,
+    golden_rows=50,
+    golden_rows_ok=True,
+    columns_asked=95,
+    leaks=0,
+    model_bytes=200_000,
+    steps_per_score=5_000,
+)
+"""A bundle of which everything that was tried came out well."""
+
 SMALL_PLAN = EvaluationPlan(capacity=20, replicates=100, noise_draws=100)
 
 
@@ -126,4 +159,5 @@ SMALL_PLAN = EvaluationPlan(capacity=20, replicates=100, noise_draws=100)
 def evaluated() -> Evaluation:
     """An evaluation of a portfolio with skill, large enough for every gate; frozen, so tests may share it."""
     made = portfolio(900, skill=0.9, seed=3)
-    return evaluate(made.judged, model_version="v7", truth=made.truth, plan=SMALL_PLAN)
+    beside = Beside(made.truth, weekly(900, skill=0.9, seed=3))
+    return evaluate(made.judged, model_version="v7", beside=beside, plan=SMALL_PLAN)

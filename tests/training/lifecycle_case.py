@@ -49,10 +49,16 @@ def stored_portfolio(root: Path, world: Portfolio) -> Home:
         types = {feature.name: pa.string() if feature.is_text else pa.float64() for feature in features_of(part)}
         _store(home, part, rows, {**keys, **types})
     words = dict.fromkeys(("cohort_status", "cluster_id", "segment", "currency"), pa.string())
-    cohort = world.cohort.assign(known_at=world.cohort["as_of"], currency=CURRENCY)
-    _store(home, COHORT, cohort, {**keys, **words})
+    cohort = world.cohort.assign(known_at=world.cohort["as_of"], currency=CURRENCY, end_on=ends_of(world))
+    _store(home, COHORT, cohort, {**keys, **words, "end_on": pa.date32()})
     FeatureStore(home).apply()
     return home
+
+
+def ends_of(world: Portfolio) -> pd.Series[Any]:
+    """The last day of each cohort row's contract: notice is due 8 weeks before; null for contracts without end."""
+    days = pd.to_timedelta(world.snapshots["days_to_decision"], unit="D") + EFFECT
+    return (world.cohort["as_of"] + days).dt.date
 
 
 def _store(home: Home, view: str, rows: pd.DataFrame, types: dict[str, Any]) -> None:
@@ -96,4 +102,4 @@ def _text(header: str, lines: Sequence[str]) -> str:
     return "\n".join([header, *lines])
 
 
-__all__ = ["SMALL", "material_of", "stored_portfolio", "trained"]
+__all__ = ["SMALL", "ends_of", "material_of", "stored_portfolio", "trained"]

@@ -194,6 +194,7 @@ def _context(
         "usable_weeks": cohort["tenure_days"] // 7.0,
         "sources_present": world.sources[who].astype(np.float64),
         "campaign_count_w104": np.where(world.segment[who] == 0, 0.0, 3.0),
+        "campaign_gap_cv_w156": np.where(world.segment[who] == 0, np.nan, 0.4 + 0.2 * (who % 5)),
         "annual_value": 10_000.0 * (1 + who % 7),
         "phase": np.array([str(phase) for phase in phases], dtype=object)[season],
         "segment": cohort["segment"],

@@ -16,7 +16,7 @@ from scipy.special import expit, logit
 from features.catalogue import TIMING_FEATURES, feature_named
 from features.errors import DataContractError, IntegrityError
 from features.vocabulary import HORIZONS_DAYS, Subcategory
-from training.bundle import SCORE_COLUMNS, Bundle
+from training.bundle import OFFSET_OWNERS, SCORE_COLUMNS, Bundle
 from training.calibrate import Calibration
 from training.fit import boosted, inputs_of, margins, model_text
 from training.model import native_booster
@@ -57,13 +57,15 @@ def test_points_add_up_to_the_health_score() -> None:
 
 
 def test_feature_points_add_up_to_their_subcategory() -> None:
-    # Law 4, second half: timing is told under the catalogue's timing features, in context.
+    # Law 4, second half: timing is told under the catalogue's timing features, in context; offsets stand apart.
     rows = some()
-    points, scored = bundle().feature_points(rows), bundle().score(rows)
+    points, offsets, scored = bundle().feature_points(rows), bundle().offset_points(rows), bundle().score(rows)
     assert tuple(points.columns) == bundle().features == SNAPSHOT_FEATURES
     for part in Subcategory:
         members = [name for name in points if feature_named(str(name)).subcategory is part]
-        np.testing.assert_allclose(points[members].sum(axis=1), scored[f"points_{part}"], rtol=0, atol=1e-9)
+        own = [name for name, owner in OFFSET_OWNERS.items() if owner is part]
+        told = points[members].sum(axis=1) + offsets[own].sum(axis=1)
+        np.testing.assert_allclose(told, scored[f"points_{part}"], rtol=0, atol=1e-9)
 
 
 def test_health_is_the_calibrated_margin_of_the_decision_now_row() -> None:
@@ -71,6 +73,7 @@ def test_health_is_the_calibrated_margin_of_the_decision_now_row() -> None:
     made, rows = trained(), some()
     now = np.column_stack([rows[list(MODEL_FEATURES)].to_numpy(float), np.tile([0, 15, 7, 1, 0], (len(rows), 1))])
     log_odds = made.calibration.slope * margins(made.fitted.booster, now, threads=1) + made.calibration.intercepts[0]
+    log_odds = log_odds + rows["segment"].map(made.calibration.segments) + rows["phase"].map(made.calibration.phases)
     weeks = (rows["usable_weeks"] * rows["sources_present"] / 6).to_numpy()
     n0 = made.bundle.half_weight_weeks
     own = weeks / (weeks + n0) if n0 else np.ones(len(rows))
@@ -91,7 +94,8 @@ def test_risk_is_built_from_the_hazards_of_the_real_timing() -> None:
     plain = replace(made.bundle, half_weight_weeks=0.0)
     snapshots = wanted[["account_id", "as_of"]].drop_duplicates().merge(made.snapshots, how="left")
     raw = margins(made.fitted.booster, inputs_of(wanted), threads=1).reshape(-1, 7)
-    hazard = expit(made.calibration.slope * raw + np.array(made.calibration.intercepts))
+    offsets = snapshots["segment"].map(made.calibration.segments) + snapshots["phase"].map(made.calibration.phases)
+    hazard = expit(made.calibration.slope * raw + np.array(made.calibration.intercepts) + offsets.to_numpy()[:, None])
     scored = plain.score(snapshots)
     assert len(scored) > 5
     for days, until in zip(HORIZONS_DAYS, (2, 3, 4, 7), strict=True):
@@ -141,14 +145,16 @@ _numbers = st.one_of(st.floats(-1e6, 1e6), st.just(float("nan")))
 @given(
     slope=st.floats(0.01, 30),
     intercepts=st.lists(st.floats(-20, 20), min_size=7, max_size=7),
+    offsets=st.lists(st.floats(-20, 20), min_size=2, max_size=2),
     half_weight_weeks=st.floats(0, 50),
     numbers=hnp.arrays(np.float64, (6, len(SNAPSHOT_FEATURES)), elements=_numbers, fill=st.just(float("nan"))),
 )
 def test_risk_is_monotone_in_the_horizon_whatever_the_bundle_and_the_row(
-    slope: float, intercepts: list[float], half_weight_weeks: float, numbers: np.ndarray
+    slope: float, intercepts: list[float], offsets: list[float], half_weight_weeks: float, numbers: np.ndarray
 ) -> None:
     # Law 8 for random calibrations on random rows, missing values included.
-    odd = replace(bundle(), calibration=Calibration(slope, tuple(intercepts), 1), half_weight_weeks=half_weight_weeks)
+    calibration = Calibration(slope, tuple(intercepts), 1, {"studio": offsets[0]}, {"active": offsets[1]})
+    odd = replace(bundle(), calibration=calibration, half_weight_weeks=half_weight_weeks)
     rows = some(6).assign(**dict(zip(SNAPSHOT_FEATURES, numbers.T, strict=True)))
     scored = odd.score(rows)
     assert (np.diff(scored[RISKS].to_numpy(), axis=1) >= 0).all()

@@ -9,7 +9,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from features.errors import NoUsableSignal
-from training.calibrate import Calibration, calibrate, fit_platt
+from training.calibrate import Calibration, Grouped, Prior, calibrate, fit_platt
 from training.config import TrainingConfig
 from training.periods import Floats
 
@@ -30,7 +30,7 @@ def fitted(
     margin: Floats, interval: np.ndarray, y: Floats, *, weight: Floats | None = None, prior: float = 0.0
 ) -> Calibration:
     ones = np.ones(len(y)) if weight is None else weight
-    return fit_platt(margin, interval, y, weight=ones, intervals=3, prior_events=prior)
+    return fit_platt(margin, interval, y, weight=ones, prior=Prior(3, prior))
 
 
 def test_planted_slope_and_intercepts_are_recovered() -> None:
@@ -54,9 +54,7 @@ def test_without_a_prior_it_is_logistic_regression() -> None:
 def test_one_interval_is_plain_platt_scaling() -> None:
     margin, _, y = planted(rows=4000)
     oracle = LogisticRegression(C=np.inf, tol=1e-10).fit(margin[:, None], y)
-    found = fit_platt(
-        margin, np.zeros(len(y), dtype=np.int64), y, weight=np.ones(len(y)), intervals=1, prior_events=20.0
-    )
+    found = fit_platt(margin, np.zeros(len(y), dtype=np.int64), y, weight=np.ones(len(y)), prior=Prior(1, 20.0))
     expected = [oracle.coef_[0, 0], oracle.intercept_[0]]
     np.testing.assert_allclose([found.slope, found.intercepts[0]], expected, atol=1e-5)
 
@@ -75,7 +73,7 @@ def test_the_prior_weighs_as_much_as_that_many_events() -> None:
     margin = draw.normal(0, 1e-3, len(y)) + 0.001 * y
 
     def intercepts(prior: float) -> Floats:
-        found = fit_platt(margin, interval, y, weight=np.ones(len(y)), intervals=2, prior_events=prior)
+        found = fit_platt(margin, interval, y, weight=np.ones(len(y)), prior=Prior(2, prior))
         return np.array(found.intercepts)
 
     own_events = float(y[interval == 1].sum())
@@ -86,7 +84,7 @@ def test_the_prior_weighs_as_much_as_that_many_events() -> None:
 
 def test_an_interval_without_rows_stands_at_the_common_intercept() -> None:
     margin, interval, y = planted(rows=6000)
-    found = fit_platt(margin, interval, y, weight=np.ones(len(y)), intervals=4, prior_events=20.0)
+    found = fit_platt(margin, interval, y, weight=np.ones(len(y)), prior=Prior(4, 20.0))
     assert min(found.intercepts[:3]) < found.intercepts[3] < max(found.intercepts[:3])
 
 
@@ -102,7 +100,8 @@ def test_sampling_weights_give_the_chances_of_all_periods() -> None:
 def test_expected_events_equal_observed_ones_on_the_rows_it_was_fitted_on() -> None:
     held_out = trained().found.out_of_fold
     found = calibrate(held_out, SMALL)
-    chance = expit(found.logits(held_out["margin"].to_numpy(), held_out["interval"].to_numpy(np.int64)))
+    offsets = found.offsets(held_out)
+    chance = expit(found.logits(held_out["margin"].to_numpy(), held_out["interval"].to_numpy(np.int64), offsets))
     weight = held_out["weight"].to_numpy()
     # Holds exactly for unpenalised intercepts; the common one is unpenalised.
     assert (weight * chance).sum() == pytest.approx((weight * held_out["y"]).sum(), rel=1e-4)
@@ -127,9 +126,87 @@ def test_one_interval_for_all_rows_is_the_same_as_naming_it_for_each() -> None:
     assert found.logits(margin, 0).tolist() == [-1.4, 0.1, 3.85]
 
 
+SEGMENTS, PHASES = {"agency": 0.4, "studio": -0.3}, {"active": -0.2, "post": 0.5, "off": 0.0}
+
+
+def grouped(rows: int = 60_000, seed: int = 5) -> pd.DataFrame:
+    """Held-out periods whose log-odds hold an offset of their segment and of their phase."""
+    draw = np.random.default_rng(seed)
+    margin, interval = draw.normal(-2, 1.5, rows), draw.integers(0, 3, rows)
+    segment, phase = draw.choice(list(SEGMENTS), rows), draw.choice(list(PHASES), rows, p=[0.3, 0.1, 0.6])
+    offset = np.array([SEGMENTS[one] for one in segment]) + np.array([PHASES[one] for one in phase])
+    y = draw.random(rows) < expit(0.7 * margin + PLANTED[interval] + offset)
+    words = {"account_id": np.arange(rows).astype(str), "segment": segment, "phase": phase}
+    return pd.DataFrame({**words, "margin": margin, "interval": interval, "y": y.astype(float), "weight": 1.0})
+
+
+def offsets_of(frame: pd.DataFrame, prior: float = 0.0) -> Calibration:
+    groupings = [Grouped.of(frame["segment"]), Grouped.of(frame["phase"])]
+    columns = (frame[name].to_numpy() for name in ("margin", "interval", "y"))
+    return fit_platt(*columns, weight=frame["weight"].to_numpy(), prior=Prior(3, prior), groupings=groupings)
+
+
+def test_planted_offsets_of_segments_and_phases_are_recovered() -> None:
+    found = offsets_of(grouped(), prior=20.0)
+    assert found.segments["agency"] - found.segments["studio"] == pytest.approx(0.7, abs=0.06)
+    assert found.phases["post"] - found.phases["off"] == pytest.approx(0.5, abs=0.08)
+    assert found.phases["active"] - found.phases["off"] == pytest.approx(-0.2, abs=0.08)
+
+
+def test_offsets_are_those_of_ridge_regression() -> None:
+    # Outside oracle: scikit-learn's ridge on standardless indicators; its C is 1 / penalty, its intercept unpenalised.
+    # Margins and intervals carry no penalty of ours beyond 20 events per intercept, so only groups stand here.
+    frame = grouped(4000).assign(interval=0)
+    design = np.column_stack(
+        [frame["margin"] * 1e3, *[frame["segment"] == one for one in sorted(SEGMENTS)],
+         *[frame["phase"] == one for one in sorted(PHASES)]]
+    ).astype(float)  # fmt: skip
+    oracle = LogisticRegression(C=1 / 20, tol=1e-12, max_iter=20_000).fit(design, frame["y"])
+    groupings = [Grouped.of(frame["segment"]), Grouped.of(frame["phase"])]
+    columns = (frame[name].to_numpy() for name in ("margin", "interval", "y"))
+    found = fit_platt(*columns, weight=np.ones(len(frame)), prior=Prior(1, 20.0), groupings=groupings)
+    told = [found.slope, *found.segments.values(), *found.phases.values()]
+    np.testing.assert_allclose(told, oracle.coef_[0] * [1e3, 1, 1, 1, 1, 1], atol=2e-4)
+
+
+def test_the_offset_of_a_rare_phase_is_drawn_to_none() -> None:
+    # Ten accounts of a rare phase of which most left by luck: a prior of 20 events believes little of it.
+    frame = grouped(4000)
+    rare = frame.head(10).assign(phase="pre", y=[1.0] * 8 + [0.0] * 2, margin=-3.0)
+    both = pd.concat([frame, rare], ignore_index=True)
+    free, drawn = offsets_of(both).phases["pre"], offsets_of(both, prior=20.0).phases["pre"]
+    assert free > 2.5
+    assert 0 < drawn < 0.2 * free
+
+
+def test_a_segment_or_phase_that_was_never_seen_has_no_offset() -> None:
+    found = Calibration(1.0, (0.0,), 9, {"agency": 0.4}, {"post": 0.5})
+    rows = pd.DataFrame({"segment": ["agency", "other", None], "phase": ["post", None, "post"]})
+    assert found.offsets(rows).tolist() == [[0.4, 0.5], [0.0, 0.0], [0.0, 0.5]]
+    assert found.offsets(rows.iloc[:0]).shape == (0, 2)
+    assert found.logits(np.zeros(3), 0, found.offsets(rows)).tolist() == [0.9, 0.0, 0.5]
+
+
+def test_rows_of_no_group_count_for_the_common_intercept_only() -> None:
+    frame = grouped(3000)
+    frame.loc[:, "segment"] = None
+    found = offsets_of(frame, prior=20.0)
+    assert found.segments == {}
+    assert set(found.phases) == set(PHASES)
+
+
 def test_calibrate_reads_the_columns_of_the_out_of_fold_rows() -> None:
-    margin, interval, y = planted(rows=3000)
-    frame = pd.DataFrame({"margin": margin, "interval": interval, "y": y, "weight": 1.0})
-    config = TrainingConfig(interval_bounds_days=(0, 30, 60, 90, 180), intercept_prior_events=7)
-    expected = fit_platt(margin, interval, y, weight=np.ones(len(y)), intervals=4, prior_events=7)
+    frame = grouped(3000)
+    config = TrainingConfig(interval_bounds_days=(0, 30, 60, 90, 180), calibration_prior_events=7)
+    columns = (frame[name].to_numpy() for name in ("margin", "interval", "y"))
+    groupings = [Grouped.of(frame["segment"]), Grouped.of(frame["phase"])]
+    expected = fit_platt(*columns, weight=np.ones(len(frame)), prior=Prior(4, 7.0), groupings=groupings)
     assert calibrate(frame, config) == expected
+
+
+def test_an_account_seen_leaving_from_three_snapshots_is_one_event_of_the_prior() -> None:
+    # Three copies of every row hold no more news than one: the offsets stay, where a prior of rows would let them grow.
+    frame, config = grouped(2000), TrainingConfig(interval_bounds_days=(0, 30, 60, 90, 180))
+    once, thrice = calibrate(frame, config), calibrate(pd.concat([frame] * 3, ignore_index=True), config)
+    np.testing.assert_allclose(list(thrice.phases.values()), list(once.phases.values()), atol=1e-4)
+    assert thrice.events == 3 * once.events

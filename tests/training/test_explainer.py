@@ -20,7 +20,7 @@ from training.group_tables import MOST_ENTRIES, GroupTables, tables_of
 from training.leaf_shares import LANES
 from training.paths import MOST_FEATURES
 from training.periods import MODEL_INPUTS, SNAPSHOT_FEATURES
-from training.search import suggested_params
+from training.search_space import suggested_params
 
 from .booster_case import OWNERS, REFUSED, SERVED, booster, grouped, nasty_rows, rows
 from .bundle_case import trained

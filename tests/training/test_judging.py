@@ -10,7 +10,7 @@ import pytest
 
 from features.progress import silent
 from training import lifecycle
-from training.judging import Judgement, _baseline_risks, _undecided, judge
+from training.judging import Judgement, _baseline_risks, judge, undecided
 from training.labels import horizon_labels
 from training.material import Material
 from training.splits import Fold
@@ -43,7 +43,7 @@ def judgement(made: Trained, material: Material, final: Fold, tmp_path_factory: 
 
 
 def judged_rows(material: Material, final: Fold) -> Material:
-    return material.at(pd.Series(final.test(material.cohort) & _undecided(material)))
+    return material.at(pd.Series(final.test(material.cohort) & undecided(material)))
 
 
 def with_shuffled_future(material: Material, final: Fold) -> Material:
@@ -88,7 +88,7 @@ def test_nothing_fitted_has_seen_the_data_that_judges_it(made: Trained, material
     learnt = lifecycle._learn(with_shuffled_future(material, final), SMALL, silent)
     assert learnt.fitted.text == made.fitted.text
     assert learnt.calibration == made.calibration
-    assert learnt.half_weight_weeks == made.bundle.half_weight_weeks
+    assert learnt.caution == made.caution
     pd.testing.assert_frame_equal(learnt.portfolio, made.reference_rows)
     pd.testing.assert_frame_equal(learnt.past, made.development)
 

@@ -13,8 +13,10 @@ import pytest
 from features.errors import GateRefused, MissingStateError, NoUsableSignal, UsageError
 from features.settings import Home
 from training import lifecycle, promotions
+from training.governance import Governance
 from training.model import load_bundle
 from training.registry import ModelRegistry
+from training.roles import Decision, Role
 from training.telling import Trained
 
 from .lifecycle_case import CURRENCY, SMALL, stored_portfolio
@@ -114,6 +116,31 @@ def test_a_version_that_does_not_exist_is_refused_with_those_that_do(told: Told)
     ):
         with pytest.raises(UsageError, match=f"registered versions: {told.trained.version}"):
             ask()
+
+
+def test_an_approval_rests_on_a_preview_against_the_model_that_is_live(told: Told) -> None:
+    home, version = told.home, told.trained.version
+    finance = (home, version, Role.FINANCE, Decision.APPROVE)
+    with pytest.raises(MissingStateError, match="has not been shown") as unseen:
+        lifecycle.decide(*finance, said=("ada", "trust me"), at=NOW)
+    assert unseen.value.todo.startswith(f"run `pulse preview {version}")
+    shown, page = lifecycle.preview(home, version, WORLD.data_cut)
+    assert (shown.version, shown.live, page.parent) == (version, None, home.reports / version)
+    approval = lifecycle.decide(*finance, said=("ada", "read it"), at=NOW)
+    assert (approval.who, approval.against) == ("ada", None)
+    assert lifecycle.models(home).approvals == (approval,)
+    assert f"  2025-01-06 09:00 ada as finance: approve {version} against no model (read it)" in (
+        lifecycle.models(home).lines()
+    )
+
+
+def test_a_required_approval_that_is_missing_keeps_a_version_from_going_live(told: Told) -> None:
+    # The version here is refused by its gates, too; the approval is asked for before.
+    rule = Governance(required_approvals=(Role.PRODUCT,))
+    with pytest.raises(GateRefused, match="none by product"):
+        lifecycle.promote(told.home, told.trained.version, who="ada", why="", at=NOW, rule=rule)
+    with pytest.raises(GateRefused, match="refused by"):
+        lifecycle.promote(told.home, told.trained.version, who="ada", why="", at=NOW, rule=Governance())
 
 
 def test_there_is_nothing_to_roll_back_to(told: Told) -> None:

@@ -16,6 +16,7 @@ import pytest
 from features.errors import IntegrityError
 from training.bundle_files import CALIBRATION, FEATURES, GOLDEN, MANIFEST, MODEL, bundle_hash, json_bytes
 from training.fit import fit_hazard
+from training.held_out import caution_of
 from training.model import check_golden, load_bundle, main, prove_in_child
 from training.packing import make_bundle, write_bundle
 from training.search import search
@@ -72,7 +73,14 @@ def test_the_same_data_and_seed_give_the_same_bundle(tmp_path: Path, written: Pa
         fitted,
         made.calibration,
         made.reference_rows,
-        half_weight_weeks=made.bundle.half_weight_weeks,
+        caution=caution_of(
+            found,
+            made.split,
+            made.calibration,
+            snapshots=made.snapshots,
+            decided=made.world.decided,
+            config=SMALL,
+        ),
         provenance=provenance(made.world),
         config=SMALL,
     )

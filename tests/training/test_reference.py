@@ -15,7 +15,9 @@ from .bundle_case import trained
 
 
 def reference(medians: dict[str, dict[str, float | None]]) -> Reference:
-    return Reference(rows=1, expectation=0.0, usual={}, segments={}, overall=0.0, medians=medians)
+    return Reference(
+        rows=1, expectation=0.0, usual={}, segments={}, overall=0.0, medians=medians, levels={}, offsets={}
+    )
 
 
 def where(*places: tuple[str | None, str | None]) -> pd.DataFrame:

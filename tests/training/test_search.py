@@ -13,8 +13,9 @@ import pytest
 
 from features.errors import NoUsableSignal
 from training.config import TrainingConfig
-from training.fit import Capacity, capacity_for
+from training.fit import Capacity, capacity_for, inputs_of
 from training.search import SearchOutcome, mean_curve, search, suggested_params
+from training.shrinkage import TIMINGS
 
 from .bundle_case import SMALL, trained
 
@@ -65,9 +66,22 @@ def test_the_value_is_the_mean_log_loss_of_later_periods_with_a_decision() -> No
     assert trained().found.value == pytest.approx(np.mean(per_fold), abs=2e-3)
 
 
-def test_the_decision_now_margin_differs_from_the_real_one_by_timing_only() -> None:
-    held_out = trained().found.out_of_fold
-    assert (held_out.groupby(["account_id", "as_of"])["margin_now"].nunique() == 1).all()
+def test_the_models_of_the_folds_are_those_that_gave_the_held_out_margins() -> None:
+    made = trained()
+    for number, (fold, booster) in enumerate(zip(made.split.walk_forward, made.found.boosters, strict=True)):
+        told = made.found.out_of_fold[made.found.out_of_fold["fold"] == number]
+        raw = booster.predict(inputs_of(made.development[fold.test(made.development)]), raw_score=True)
+        np.testing.assert_array_equal(told["margin"], raw)
+
+
+def test_the_timing_of_a_held_out_period_is_what_its_contract_says_of_the_interval() -> None:
+    made = trained()
+    fold, told = made.split.walk_forward[0], made.found.out_of_fold
+    rows = made.development[fold.test(made.development)]
+    due = np.where(rows["decisions_in_interval"] >= 1, "due", "quiet")
+    expected = np.where(rows["is_evergreen"] > 0, "evergreen", due)
+    assert [TIMINGS[code] for code in told.loc[told["fold"] == 0, "timing"]] == expected.tolist()
+    assert set(expected) == set(TIMINGS)
 
 
 def test_a_model_that_was_found_knows_more_than_the_base_rate() -> None:

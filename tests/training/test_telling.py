@@ -12,8 +12,8 @@ import pytest
 
 from features.errors import GateRefused, NoUsableSignal, exit_code
 from features.settings import Home
-from tests.training.judged_case import SMALL_PLAN, evaluated, portfolio
-from training.evaluate import evaluate
+from tests.training.judged_case import SMALL_PLAN, SOUND, evaluated, portfolio, weekly
+from training.evaluate import Beside, evaluate
 from training.evaluation import Evaluation
 from training.gates import Checks, verdict
 from training.judging import Judgement
@@ -22,7 +22,6 @@ from training.registry import RegisteredVersion
 from training.report import ModelFacts
 from training.telling import Judged, Listing, Trained, store_report
 
-SOUND = Checks(additivity_max_abs_error=1e-12, golden_rows=20, golden_rows_ok=True)
 NOON = datetime(2024, 6, 3, 12, tzinfo=UTC)
 
 
@@ -30,7 +29,7 @@ NOON = datetime(2024, 6, 3, 12, tzinfo=UTC)
 def skilless() -> Evaluation:
     made = portfolio(400, skill=0.0, seed=4)
     rows = made.judged.assign(risk_90_timing_only=made.judged["risk_90"])
-    return evaluate(rows, model_version="v8", plan=SMALL_PLAN)
+    return evaluate(rows, model_version="v8", beside=Beside(watched=weekly(400, skill=0.0, seed=4)), plan=SMALL_PLAN)
 
 
 def judged(evaluation: Evaluation, checks: Checks = SOUND) -> Judged:
@@ -50,7 +49,7 @@ def test_a_passed_verdict_is_no_failure() -> None:
 
 
 def test_a_broken_machine_is_a_refused_gate() -> None:
-    one = judged(evaluated(), Checks(additivity_max_abs_error=1e-12, golden_rows=20, golden_rows_ok=False))
+    one = judged(evaluated(), SOUND.model_copy(update={"golden_rows_ok": False}))
     failure = one.failure()
     assert isinstance(failure, GateRefused)
     assert exit_code(failure) == 8
@@ -113,7 +112,7 @@ LIVE = Promotion(NOON, "ada", "better", "promote", None, "1", {"passed": True})
 def test_an_empty_registry_says_what_to_do() -> None:
     listing = Listing((), ())
     assert listing.lines() == ["no model is registered yet: run `pulse train --as-of DATE`"]
-    assert listing.document() == {"live": None, "versions": [], "promotions": []}
+    assert listing.document() == {"live": None, "versions": [], "others": [], "promotions": [], "approvals": []}
 
 
 def test_a_registered_version_is_not_live_by_itself() -> None:
@@ -166,7 +165,12 @@ def test_a_report_is_stored_with_the_documents_it_was_made_from(tmp_path: Path) 
     judgement = judged(evaluated()).judgement
     path = store_report(Home(root=tmp_path), judgement, facts())
     assert path == tmp_path / "reports" / evaluated().model_version / "report.html"
-    assert sorted(file.name for file in path.parent.iterdir()) == ["evaluation.json", "report.html", "verdict.json"]
+    assert sorted(file.name for file in path.parent.iterdir()) == [
+        "evaluation.json",
+        "facts.json",
+        "report.html",
+        "verdict.json",
+    ]
     assert Evaluation.model_validate_json((path.parent / "evaluation.json").read_text()) == evaluated()
     assert json.loads((path.parent / "verdict.json").read_text()) == judgement.verdict.model_dump(mode="json")
 

@@ -1,0 +1,131 @@
+"""Watching and recalibrating the model of a home, through the real store, the real labels and the real registry."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import pulse
+from features.errors import MissingStateError, UsageError
+from features.settings import Home
+from training import promotions
+from training.lifecycle import monitor
+from training.model import load_bundle
+from training.monitoring import look
+from training.recalibrating import Proposal, propose, register
+from training.registry import ModelRegistry
+from training.verdict import GATE_CODES, Cause, Gate, Verdict
+from training.watch import ALL
+from training.watch_parts import Step
+
+from .bundle_case import trained
+from .lifecycle_case import stored_portfolio
+from .test_promotions import NOON
+
+CUT = trained().world.data_cut
+PASSED = Verdict(
+    model_version="1",
+    passed=True,
+    gates=tuple(
+        Gate(code=code, title=code, passed=True, cause=Cause.NONE, reason="so", evidence={}) for code in GATE_CODES
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home whose live model was moved away from what it had learnt."""
+    place = stored_portfolio(tmp_path_factory.mktemp("monitoring") / "home", trained().world)
+    registry, calibration = ModelRegistry(place), trained().bundle.calibration
+    opened = registry.open_version(trained().bundle.booster, inputs=trained().bundle.booster.feature_name(), params={})
+    shy = replace(calibration, intercepts=tuple(one - 0.9 for one in calibration.intercepts))
+    shy_bundle = replace(trained().bundle, version=opened.version, calibration=shy)
+    replace(trained(), bundle=shy_bundle).write(place.bundles / opened.version)
+    document = PASSED.model_dump(mode="json")
+    registry.close_version(
+        opened, bundle=place.bundles / opened.version, documents={}, metrics={}, verdict=document, at=NOON
+    )
+    promotions.promote(place, opened.version, who="ada", why="first", verdict=document, at=NOON)
+    return place
+
+
+@pytest.fixture(scope="module")
+def proposal(home: Home) -> Proposal:
+    return propose(home, CUT, step=Step.INTERCEPT)
+
+
+def test_only_snapshots_that_the_model_did_not_learn_from_are_watched(home: Home) -> None:
+    looked = look(home, CUT)
+    begin = trained().split.final.test_first
+    assert looked.seen.judged["as_of"].min() >= pd.Timestamp(begin)
+    assert looked.kept.cohort["as_of"].tolist() == looked.seen.judged["as_of"].tolist()
+    whole = looked.watch.charts[0]
+    final = looked.seen.judged["y_30"]
+    assert whole.group == ALL
+    assert sum(period.observed for period in whole.periods) == final.sum() > 0
+
+
+def test_a_watch_leaves_a_page_a_document_and_a_run(home: Home) -> None:
+    found, page = monitor(home, CUT, version=None, at=NOON)
+    assert page == home.reports / "1" / f"watch-{CUT:%Y-%m-%d}.html"
+    assert json.loads(page.with_suffix(".json").read_text()) == found.model_dump(mode="json")
+    registry = ModelRegistry(home)
+    runs = registry._client.search_runs([registry._experiment()], "tags.`pulse.watched` = '1'")
+    assert runs[0].data.metrics == pytest.approx(found.metrics())
+
+
+def test_a_date_before_the_models_own_data_ended_is_refused(home: Home) -> None:
+    with pytest.raises(UsageError, match="cannot be watched"):
+        look(home, CUT - timedelta(days=1))
+
+
+def test_without_a_live_model_there_is_nothing_to_watch(tmp_path: Path) -> None:
+    with pytest.raises(MissingStateError, match="no model is live"):
+        look(Home(root=tmp_path / "none"), CUT)
+
+
+def test_a_model_that_states_the_wrong_number_is_put_right_on_accounts_apart(proposal: Proposal) -> None:
+    found = proposal.found
+    assert found is not None
+    assert not 0.8 < found.leavers / found.stated < 1.25
+    assert found.restated == pytest.approx(found.leavers, rel=0.1)
+    assert (found.shift > 0) == (found.leavers > found.stated)
+    assert found.accepted
+    assert sum(one.left for one in (proposal.phases or {}).values()) == found.leavers
+
+
+def test_a_proposal_writes_nothing(home: Home, proposal: Proposal) -> None:
+    assert proposal.found is not None
+    assert [one.version for one in ModelRegistry(home).versions()] == ["1"]
+    assert sorted(path.name for path in home.bundles.iterdir()) == ["1"]
+
+
+def test_what_is_registered_has_the_same_trees_other_chances_and_a_verdict(home: Home, proposal: Proposal) -> None:
+    version, verdict = register(home, proposal, at=NOON)
+    old, new = load_bundle(home.bundles / "1"), load_bundle(home.bundles / version)
+    assert proposal.found is not None
+    assert new.booster.model_to_string() == old.booster.model_to_string()
+    assert new.calibration.intercepts == pytest.approx([i + proposal.found.shift for i in old.calibration.intercepts])
+    assert new.facts["recalibrated_from"] == "1"
+    registered = ModelRegistry(home).version(version)
+    assert registered.verdict == verdict.model_dump(mode="json")
+    assert [gate.code for gate in verdict.gates] == list(GATE_CODES)
+    assert promotions.require_current(home).version == "1"
+
+
+def test_the_commands_speak_for_schedulers_too(home: Home, tmp_path: Path) -> None:
+    document = tmp_path / "told.json"
+    asked = ["recalibrate", "--as-of", CUT.date().isoformat(), "--step", "intercept", "--dry-run"]
+    run = CliRunner().invoke(pulse.app, ["--home", str(home.root), *asked, "--json", str(document)])
+    assert run.exit_code == 0, run.output
+    assert "nothing was registered: a dry run" in run.output
+    assert json.loads(document.read_text())["registered"] is None
+    run = CliRunner().invoke(pulse.app, ["--home", str(home.root), "monitor", "--as-of", CUT.date().isoformat()])
+    assert run.exit_code in (0, 12), run.output
+    assert ("needs a look" in run.output) == (run.exit_code == 12)

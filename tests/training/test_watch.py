@@ -1,0 +1,214 @@
+"""A watch over a live model: what it counts, suspects and advises, on made-up rows with a known cause."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.errors import DriftFound
+from training.diagnosis import COLLABORATION, COUNTED, PEOPLE
+from training.watch import ALL, RAMP, Seen, watch
+from training.watch_page import failure, lines, render
+from training.watch_parts import Cause, Step, Watch
+
+FIRST = pd.Timestamp("2024-01-01", tz="UTC")
+PHASES = np.array(["pre", "active", "post", "off", "none"])
+SEGMENTS = np.array(["studio", "broadcaster"])
+FEATURES = [(name, "engagement") for name in (COUNTED, *PEOPLE, COLLABORATION)]
+ACCOUNTS, SNAPSHOTS, OPEN = 1500, 14, 3
+RISK = 0.012
+
+
+def judged(ratio: float = 1.0, since: int = 5, seed: int = 4) -> pd.DataFrame:
+    """Snapshots four weeks apart, the last three not final; from ``since`` on ``ratio`` times the stated leave."""
+    random, parts = np.random.default_rng(seed), []
+    for number in range(SNAPSHOTS):
+        chance = RISK * (ratio if number >= since else 1.0)
+        left = (random.random(ACCOUNTS) < chance).astype(float)
+        final = number < SNAPSHOTS - OPEN
+        parts.append(
+            pd.DataFrame(
+                {
+                    "account_id": np.arange(ACCOUNTS).astype(str),
+                    "as_of": FIRST + timedelta(days=28 * number),
+                    "phase": PHASES[np.arange(ACCOUNTS) % 5],
+                    "segment": SEGMENTS[np.arange(ACCOUNTS) % 2],
+                    "risk_30": RISK,
+                    "y_30": left if final else np.nan,
+                    # A third of those who leave is known before the label is final.
+                    "left_30": left if final else left * (random.random(ACCOUNTS) < 1 / 3),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def quarter(seed: int, **changed: np.ndarray) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "account_id": np.arange(ACCOUNTS).astype(str),
+            "as_of": FIRST,
+            "phase": PHASES[np.arange(ACCOUNTS) % 5],
+            "health": random.uniform(30, 95, ACCOUNTS),
+            "band": np.where(random.random(ACCOUNTS) < 0.1, "red", "green"),
+            RAMP: random.normal(0, 3, ACCOUNTS),
+            **{name: random.normal(10, 1, ACCOUNTS) for name, _ in FEATURES},
+        }
+    )
+    return frame.assign(**changed)
+
+
+def seen(ratio: float = 1.0, since: int = 5, **changed: np.ndarray) -> Seen:
+    return Seen(judged(ratio, since), quarter(1, **changed), quarter(2), quarter(3))
+
+
+def found(asked: Seen) -> Watch:
+    return watch(asked, FEATURES, model_version="3", as_of=(FIRST + timedelta(days=500)).to_pydatetime())
+
+
+QUIET = found(seen())
+DEARER = found(seen(1.7))
+
+
+def test_a_model_that_holds_is_left_alone() -> None:
+    assert (QUIET.alarmed, QUIET.suspicions, QUIET.drifted) == ((), (), ())
+    assert QUIET.advice.step is Step.NOTHING
+    assert failure(QUIET) is None
+    assert lines(QUIET)[0] == "model version 3 at 2025-05-15: nothing"
+
+
+def test_every_final_label_is_counted_once_in_every_grouping() -> None:
+    rows = judged()
+    final = rows[rows["y_30"].notna()]
+    whole, *rest = QUIET.charts
+    assert (whole.group, len(whole.periods)) == (ALL, SNAPSHOTS - OPEN)
+    assert whole.observed == final["y_30"].sum()
+    assert whole.expected == pytest.approx(final["risk_30"].sum())
+    for column in ("phase", "segment"):
+        groups = [chart for chart in rest if chart.group.startswith(column)]
+        assert sum(chart.observed for chart in groups) == whole.observed
+        assert sum(period.rows for chart in groups for period in chart.periods) == len(final)
+    assert QUIET.too_small == ()
+
+
+def test_windows_that_overlap_count_nobody_twice() -> None:
+    # Snapshots a week apart see one leaver four times; only those four weeks apart are counted.
+    rows = judged()
+    weekly = pd.concat([rows, rows.assign(as_of=rows["as_of"] + timedelta(days=7))], ignore_index=True)
+    twice = found(Seen(weekly, quarter(1), quarter(2), quarter(3)))
+    assert twice.charts[0].observed == QUIET.charts[0].observed
+
+
+def test_groups_too_small_for_a_chart_are_named() -> None:
+    rows = judged()
+    rows.loc[rows["account_id"] == "7", "segment"] = "agency"
+    small = found(Seen(rows, quarter(1), quarter(2), None))
+    assert small.too_small == ("segment agency",)
+
+
+def test_when_more_leave_and_use_looks_as_before_the_price_is_suspected() -> None:
+    assert [one.cause for one in DEARER.suspicions] == [Cause.PRICE]
+    whole = DEARER.charts[0]
+    assert whole.direction == "more"
+    assert whole.onset is not None
+    assert abs((whole.onset - (FIRST + timedelta(days=28 * 5))).days) <= 56
+    assert whole.ratio == pytest.approx(1.7, rel=0.3)
+    assert DEARER.advice.step is (Step.PLATT if whole.observed >= 60 else Step.INTERCEPT)
+
+
+def test_within_ninety_days_of_final_labels_the_alarm_is_there() -> None:
+    # The change holds for the last three or four final snapshots only.
+    late = found(seen(1.9, since=SNAPSHOTS - OPEN - 4))
+    assert late.charts[0].crossed is not None
+    assert late.charts[0].crossed <= (FIRST + timedelta(days=28 * (SNAPSHOTS - OPEN - 1))).to_pydatetime()
+    assert Cause.PRICE in {one.cause for one in late.suspicions}
+
+
+def test_fewer_leavers_than_stated_are_told_as_such() -> None:
+    fewer = found(seen(0.3))
+    assert fewer.charts[0].direction == "fewer"
+    assert [one.cause for one in fewer.suspicions] == [Cause.LEVEL]
+
+
+def test_when_less_is_counted_while_people_work_as_before_the_counting_is_suspected() -> None:
+    uncounted = found(seen(**{COUNTED: 0.6 * quarter(1)[COUNTED].to_numpy()}))
+    assert [one.cause for one in uncounted.suspicions] == [Cause.INSTRUMENTATION]
+    assert uncounted.advice.step is Step.RETRAIN
+    assert [one.feature for one in uncounted.drifted] == [COUNTED]
+
+
+def test_when_people_work_less_too_it_is_not_the_counting() -> None:
+    less = {name: 0.6 * quarter(1)[name].to_numpy() for name, _ in FEATURES}
+    causes = {one.cause for one in found(seen(**less)).suspicions}
+    assert Cause.INSTRUMENTATION not in causes
+    assert Cause.INPUTS in causes
+
+
+def test_when_many_campaigns_start_late_at_once_the_calendar_is_suspected() -> None:
+    late = np.where(np.arange(ACCOUNTS) % 5 < 2, 21.0, 0.0)
+    moved = found(seen(**{RAMP: late}))
+    assert [one.cause for one in moved.suspicions] == [Cause.CALENDAR]
+    assert moved.advice.step is Step.OWNER
+    assert moved.ramps.late_share == pytest.approx(0.4)
+
+
+def test_when_collaboration_tells_accounts_apart_in_another_phase_the_loading_is_suspected() -> None:
+    now = quarter(1)
+    width = now["phase"].map({"active": 0.5, "post": 2.0}).fillna(1.0).to_numpy()
+    moved = found(seen(**{COLLABORATION: 10 + width * (now[COLLABORATION].to_numpy() - 10)}))
+    assert Cause.LOADING in {one.cause for one in moved.suspicions}
+    assert moved.advice.step is Step.RETRAIN
+
+
+def test_labels_that_are_not_final_alarm_only_when_even_their_beginning_is_too_much() -> None:
+    assert QUIET.early is not None
+    assert not QUIET.early.alarm
+    rows = judged()
+    rows["left_30"] = np.where(
+        rows["y_30"].isna(), np.random.default_rng(0).random(len(rows)) < 3 * RISK, rows["left_30"]
+    )
+    early = found(Seen(rows, quarter(1), quarter(2), None))
+    assert early.early is not None
+    assert early.early.alarm
+    assert early.advice.step is Step.WAIT
+
+
+def test_without_a_final_label_nothing_is_claimed() -> None:
+    rows = judged().assign(y_30=np.nan)
+    blind = found(Seen(rows, quarter(1), quarter(2), None))
+    assert (blind.charts, blind.advice.step) == ((), Step.WAIT)
+    assert failure(blind) is not None
+    assert "no snapshot has final labels yet: whether risks come true cannot be said" in lines(blind)
+
+
+def test_scores_stand_beside_those_of_the_same_phase_a_year_ago() -> None:
+    now, then = quarter(1), quarter(2)
+    by_phase = {one.phase: one for one in QUIET.scores}
+    assert sorted(by_phase) == sorted(PHASES)
+    post = by_phase["post"]
+    assert post.health == pytest.approx(now.loc[now["phase"] == "post", "health"].mean())
+    assert post.red_share_then == pytest.approx((then.loc[then["phase"] == "post", "band"] == "red").mean())
+
+
+def test_the_page_and_the_failure_say_what_to_do() -> None:
+    page = " ".join(render(DEARER).split())
+    assert "Recalibrate" in page
+    assert "Suspicion, price" in page
+    assert page.count("<img ") == 3
+    told = failure(DEARER)
+    assert isinstance(told, DriftFound)
+    assert told.found == "price"
+    quiet = render(QUIET)
+    assert "It holds: nothing to do." in quiet
+    assert "No feature moved beyond its limit." in quiet
+
+
+def test_the_numbers_for_the_history_are_all_there_and_finite() -> None:
+    numbers = DEARER.metrics()
+    assert numbers["watch.charts_alarmed"] == len(DEARER.alarmed) > 0
+    assert numbers["watch.ratio.all_accounts"] == DEARER.charts[0].ratio
+    assert all(np.isfinite(number) for number in numbers.values())

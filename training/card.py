@@ -1,0 +1,141 @@
+"""What must somebody know before using a model: made from what, to say what, how good, for whom not, and who agreed?
+
+Input: the stored documents of a version (evaluation, verdict, facts), its bundle's manifest, the promotion log and the
+approvals. Output: a model card as Markdown, and as one HTML page made from that Markdown. Nothing is computed here.
+After Mitchell et al. 2019.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from features.errors import MissingStateError
+from features.settings import Home
+from features.vocabulary import Subcategory
+from training.bundle_files import bundle_hash
+from training.evaluation import Evaluation
+from training.findings import arm_name, with_interval
+from training.governance import Approval, approvals
+from training.promotions import Promotion, log
+from training.report import ModelFacts, environment
+from training.segment_parts import LearnedWeights
+from training.trust import trust
+from training.verdict import Verdict
+
+FACTS, EVALUATION, VERDICT = "facts.json", "evaluation.json", "verdict.json"
+_BARS = str.maketrans({"|": "\\|", "\n": " ", "`": "'", "<": "\\<", "*": "\\*", "_": "\\_", "[": "\\["})
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card in both forms."""
+
+    version: str
+    markdown: str
+    html: str
+
+    def write(self, folder: Path) -> tuple[Path, Path]:
+        """Write ``model-card.md`` and ``model-card.html``; their paths."""
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = folder / "model-card.md", folder / "model-card.html"
+        for path, text in zip(paths, (self.markdown, self.html), strict=True):
+            path.write_text(text)
+        return paths
+
+
+def model_card(home: Home, version: str) -> Card:
+    """The card of a judged version.
+
+    Raises:
+        MissingStateError: the version was never judged, or by a release that kept no facts.
+    """
+    folder = home.reports / version
+    missing = [name for name in (EVALUATION, VERDICT, FACTS) if not (folder / name).exists()]
+    if missing:
+        raise MissingStateError(
+            f"there is no judgement of version {version} to make a card from",
+            expected=f"{EVALUATION}, {VERDICT} and {FACTS} among the reports of the version",
+            found=f"{', '.join(missing)} missing",
+            todo=f"run `pulse evaluate --model {version}`, or `pulse models` to see the versions",
+        )
+    evaluation = Evaluation.model_validate_json((folder / EVALUATION).read_text())
+    verdict = Verdict.model_validate_json((folder / VERDICT).read_text())
+    facts = ModelFacts.model_validate_json((folder / FACTS).read_text())
+    bundle = home.bundles / version
+    markdown = _markdown(
+        evaluation=evaluation,
+        verdict=verdict,
+        facts=facts,
+        trust=trust(evaluation, verdict),
+        arms=[(arm_name(name), arm) for name, arm in evaluation.arms.items()],
+        weights=_weights(evaluation.weights),
+        parts=[str(part) for part in Subcategory],
+        settings=_settings(bundle),
+        bundle_hash=bundle_hash(bundle) if bundle.exists() else "the bundle is not here",
+        promotions=_told_promotions(log(home), version),
+        approvals=_told_approvals(approvals(home), version),
+    )
+    return Card(version, markdown, _page(version, markdown))
+
+
+def _markdown(**said: Any) -> str:
+    # Markdown, not HTML: what could be read as a sign of a table or a tag is escaped by the filter ``cell`` instead.
+    writing = Environment(
+        loader=PackageLoader("training", "templates"),
+        autoescape=False,  # noqa: S701
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    writing.filters |= environment().filters | {"cell": lambda text: str(text).translate(_BARS)}
+    return writing.get_template("card.md").render(**said)
+
+
+def _page(version: str, markdown: str) -> str:
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
+    framed = body.replace("<table>", '<div class="scroll" tabindex="0"><table>').replace("</table>", "</table></div>")
+    # Rendered from Markdown in which HTML is not allowed.
+    return environment().get_template("card.html").render(version=version, body=Markup(framed))  # noqa: S704
+
+
+def _weights(weights: dict[str, LearnedWeights]) -> list[tuple[str, int, dict[str, str]]]:
+    return [
+        (name or "all", one.rows, {part: with_interval(share) for part, share in one.shares.items()})
+        for name, one in weights.items()
+    ]
+
+
+def _settings(bundle: Path) -> dict[str, Any]:
+    manifest = bundle / "manifest.json"
+    if not manifest.exists():
+        return {}
+    document = json.loads(manifest.read_text())
+    facts = document.get("facts", {})
+    return {"seed": document.get("config", {}).get("seed"), "rounds": facts.get("rounds"), **facts.get("params", {})}
+
+
+def _told_promotions(entries: Sequence[Promotion], version: str) -> list[str]:
+    told = [
+        f"{one.at:%Y-%m-%d %H:%M} {one.who}: {one.action} to version {one.version_to} ({one.why})"
+        for one in entries
+        if version in (one.version_to, one.version_from)
+    ]
+    live = bool(entries) and entries[-1].version_to == version
+    return [*told, "It is live." if live else "It is not live."]
+
+
+def _told_approvals(entries: Sequence[Approval], version: str) -> list[str]:
+    return [
+        f"{one.at:%Y-%m-%d %H:%M} {one.who} as {one.role}: {one.decision} against "
+        f"{one.against or 'no live model'} ({one.why})"
+        for one in entries
+        if one.version == version
+    ]

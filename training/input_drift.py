@@ -1,0 +1,114 @@
+"""Do the features look as they did in the same campaign phase a year ago?
+
+Input grain: one row per account and snapshot, now and 52 weeks before. Output: one :class:`FeatureDrift` per feature.
+Compared within each phase, because month against month every March would be drift. How much two years differ anyway is
+measured on the years before, so a limit is no rule of thumb where there is history. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from training.evaluation_parts import Document
+
+Floats = NDArray[np.float64]
+
+LEAST_ROWS = 50
+"""Rows of a phase on either side below which a distribution is not compared."""
+USUAL_LIMIT = 0.2
+"""The customary limit of the stability index, where no earlier year says what is usual."""
+USUAL_TIMES = 2.0
+"""With an earlier year: twice what it differed anyway, and never below half of the customary limit."""
+_BINS = 10
+_TRACE = 1e-4
+
+
+class FeatureDrift(Document):
+    """One feature now against the same phases a year before; sums over phases, weighted by rows now."""
+
+    feature: str
+    subcategory: str
+    stability_index: float | None = Field(description="null where no phase has enough rows with a value")
+    usual: float | None = Field(description="the same a year earlier; null without that history")
+    limit: float
+    drifted: bool
+    shift: float | None = Field(description="median now less median then, in interquartile ranges of then")
+    spread: float | None = Field(description="interquartile range now over then; null where then it was 0")
+    missing_now: float = Field(description="share of rows without a value")
+    missing_then: float
+
+
+def input_drift(
+    now: pd.DataFrame, then: pd.DataFrame, before: pd.DataFrame | None, features: Sequence[tuple[str, str]]
+) -> tuple[FeatureDrift, ...]:
+    """Compare every (feature, subcategory) now with a year before, and that year with the one before it.
+
+    Frames have ``phase`` and the features; ``before`` may be None.
+    """
+    return tuple(_drift(name, part, now, then, before) for name, part in features)
+
+
+def stability_index(now: pd.DataFrame, then: pd.DataFrame, name: str) -> float | None:
+    """Population stability index of a feature within phases; None where no phase can be compared."""
+    total, weight = 0.0, 0
+    for phase, rows in now.groupby("phase"):
+        fresh, old = _values(rows, name), _values(then[then["phase"] == phase], name)
+        if min(len(fresh), len(old)) >= LEAST_ROWS:
+            total += len(fresh) * _index(fresh, old)
+            weight += len(fresh)
+    return total / weight if weight else None
+
+
+def _drift(name: str, part: str, now: pd.DataFrame, then: pd.DataFrame, before: pd.DataFrame | None) -> FeatureDrift:
+    found = stability_index(now, then, name)
+    usual = None if before is None else stability_index(then, before, name)
+    limit = USUAL_LIMIT if usual is None else max(USUAL_LIMIT / 2, USUAL_TIMES * usual)
+    shift, spread = _moves(now, then, name)
+    return FeatureDrift(
+        feature=name,
+        subcategory=part,
+        stability_index=found,
+        usual=usual,
+        limit=limit,
+        drifted=found is not None and found > limit,
+        shift=shift,
+        spread=spread,
+        missing_now=float(now[name].isna().mean()) if len(now) else 0.0,
+        missing_then=float(then[name].isna().mean()) if len(then) else 0.0,
+    )
+
+
+def _moves(now: pd.DataFrame, then: pd.DataFrame, name: str) -> tuple[float | None, float | None]:
+    # Per phase, then weighted by rows: a phase that is longer this year must not look like a move of the feature.
+    shifts, spreads, weights = [], [], []
+    for phase, rows in now.groupby("phase"):
+        fresh, old = _values(rows, name), _values(then[then["phase"] == phase], name)
+        if min(len(fresh), len(old)) >= LEAST_ROWS:
+            width = float(np.subtract(*np.quantile(old, [0.75, 0.25])))
+            if width > 0:
+                shifts.append((np.median(fresh) - np.median(old)) / width)
+                spreads.append(np.subtract(*np.quantile(fresh, [0.75, 0.25])) / width)
+                weights.append(len(fresh))
+    if not weights:
+        return None, None
+    return float(np.average(shifts, weights=weights)), float(np.average(spreads, weights=weights))
+
+
+def _index(now: Floats, then: Floats) -> float:
+    # Edges that repeat (many equal values) are one edge: a value of its own gets a bin of its own.
+    edges = np.unique(np.quantile(then, np.linspace(0, 1, _BINS + 1)[1:-1]))
+    shares = []
+    for values in (now, then):
+        counts = np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1)
+        shares.append(np.maximum(counts / len(values), _TRACE))
+    return float(((shares[0] - shares[1]) * np.log(shares[0] / shares[1])).sum())
+
+
+def _values(rows: pd.DataFrame, name: str) -> Floats:
+    values: Floats = rows[name].dropna().to_numpy(np.float64)
+    return values

@@ -1,0 +1,112 @@
+"""What is looked at when a live model is watched, and where does the finding go?
+
+Input: a home with a model, a date. The model is asked again about every snapshot it did not learn from; nothing that
+became known after ``as_of`` is used. Output: a :class:`Watch` and its page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from features.errors import UsageError
+from features.progress import Progress, silent
+from features.settings import Home
+from training.bundle import Bundle
+from training.labels import days_to_decision_taken
+from training.material import Material, gather
+from training.model import load_bundle
+from training.promotions import require_current
+from training.tested_rows import judged_rows
+from training.untouched import untouched
+from training.watch import RAMP, WATCHED_DAYS, Seen, watch
+from training.watch_page import render
+from training.watch_parts import Watch
+
+QUARTER = timedelta(days=91)
+YEAR = timedelta(weeks=52)
+"""Whole weeks, so that the same weekdays are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A model, the rows that it did not learn from, what was seen in them and what was found."""
+
+    bundle: Bundle
+    kept: Material
+    seen: Seen
+    watch: Watch
+
+
+def monitor(
+    home: Home, as_of: datetime, *, version: str | None = None, progress: Progress = silent
+) -> tuple[Watch, Path]:
+    """Watch a version (by default the live one) and write the page: the finding, and the page's path.
+
+    Raises as :func:`look`.
+    """
+    found = look(home, as_of, version=version, progress=progress).watch
+    folder = home.reports / found.model_version
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / f"watch-{as_of:%Y-%m-%d}.html"
+    page.write_text(render(found))
+    page.with_suffix(".json").write_text(found.model_dump_json(indent=1))
+    return found, page
+
+
+def look(home: Home, as_of: datetime, *, version: str | None = None, progress: Progress = silent) -> Looked:
+    """Watch a version (by default the live one) with what is known at ``as_of``; nothing is written.
+
+    Raises:
+        MissingStateError: no model is live, or nothing is built.
+        UsageError: the date lies before the end of what the model learnt from.
+    """
+    bundle = load_bundle(home.bundles / version if version else require_current(home).folder)
+    cut = datetime.fromisoformat(bundle.facts["data_cut"])
+    if as_of < cut:
+        raise UsageError(
+            f"version {bundle.version} cannot be watched at {as_of.date()}",
+            expected=f"a date from {cut.date()} on, when the data ended that it learnt from",
+            found=str(as_of.date()),
+            todo="give a later --as-of",
+        )
+    material = gather(home, as_of, bundle.config, progress=progress)
+    kept = untouched(material, [bundle])
+    progress("watch", 1, 2)
+    seen = _seen(material, kept, bundle)
+    found = watch(seen, _features(bundle), model_version=bundle.version, as_of=as_of)
+    progress("watch", 2, 2)
+    return Looked(bundle, kept, seen, found)
+
+
+def _seen(material: Material, kept: Material, bundle: Bundle) -> Seen:
+    scores = bundle.score(kept.snapshots)
+    judged = judged_rows(kept, scores, bundle.config)
+    days, _ = days_to_decision_taken(kept.cohort, kept.decided)
+    judged["left_30"] = (days.between(0, WATCHED_DAYS, inclusive="right")).to_numpy(np.float64)
+    last = pd.Timestamp(material.as_ofs[-1])
+    now = _quarter(material, bundle, last)
+    then = _quarter(material, bundle, last - YEAR)
+    before = _quarter(material, bundle, last - 2 * YEAR)
+    return Seen(judged, now, then, before if len(before) else None)
+
+
+def _quarter(material: Material, bundle: Bundle, last: pd.Timestamp) -> pd.DataFrame:
+    # Snapshots are four weeks apart, so a year back there may be none on the same day: a quarter holds three or four.
+    within = material.cohort["as_of"].between(last - QUARTER, last, inclusive="right")
+    rows = material.at(within).snapshots
+    if rows.empty:
+        return pd.DataFrame(columns=["account_id", "as_of", "phase", "health", "band", *bundle.model_features])
+    kept = ["account_id", "as_of", "phase", *bundle.model_features, *((RAMP,) if RAMP in rows else ())]
+    scores = bundle.score(rows)
+    told = rows[list(dict.fromkeys(kept))].reset_index(drop=True)
+    return told.assign(health=scores["health"], band=scores["band"].astype(str))
+
+
+def _features(bundle: Bundle) -> list[tuple[str, str]]:
+    owner = dict(zip(bundle.features, bundle.subcategories, strict=True))
+    return [(name, owner[name]) for name in bundle.model_features]

@@ -1,0 +1,69 @@
+"""How is a watch over a model told to people?
+
+Input: a :class:`Watch`. Output: one self-contained HTML page, and lines for a terminal.
+"""
+
+from __future__ import annotations
+
+from features.catalogue import FEATURES
+from features.errors import DriftFound
+from training.report import environment
+from training.watch_parts import Chart, Step, Watch
+from training.watch_plots import watch_pictures
+
+_LABELS = {feature.name: feature.label for feature in FEATURES}
+_SHOWN = 20
+
+
+def render(found: Watch) -> str:
+    """The page."""
+    return (
+        environment()
+        .get_template("watch.html")
+        .render(
+            watch=found,
+            pictures=watch_pictures(found, _LABELS),
+            drifted=[(_LABELS.get(one.feature, one.feature), one) for one in found.drifted[:_SHOWN]],
+            charts=[(chart, told_ratio(chart)) for chart in found.charts],
+        )
+    )
+
+
+def lines(found: Watch) -> list[str]:
+    """The finding in a few lines: what to do, why, and the charts that crossed their limit."""
+    whole = found.charts[0] if found.charts else None
+    said = [f"model version {found.model_version} at {found.as_of:%Y-%m-%d}: {found.advice.step}"]
+    said.append(f"  {found.advice.sentence}")
+    said += [f"suspicion: {one.cause}: {one.sentence}" for one in found.suspicions]
+    said += [f"alarm: {chart.group}: {told_ratio(chart)}" for chart in found.alarmed]
+    if whole is None:
+        said.append("no snapshot has final labels yet: whether risks come true cannot be said")
+    elif whole.crossed is None:
+        said.append(f"{whole.group}: {told_ratio(whole)}; no alarm in {len(whole.periods)} snapshots")
+    if found.early is not None:
+        said.append(
+            f"not final yet: {found.early.known} known to leave of {found.early.stated:.1f} stated "
+            f"in {found.early.snapshots} snapshots"
+        )
+    said.append(f"{len(found.drifted)} of {len(found.features)} features moved since the same phases a year ago")
+    return said
+
+
+def told_ratio(chart: Chart) -> str:
+    """Leavers counted over leavers stated, with the interval."""
+    since = f" since {chart.onset:%Y-%m-%d}" if chart.crossed is not None else ""
+    counted = f"{chart.observed} left of {chart.expected:.1f} stated{since}"
+    return counted if chart.ratio is None else f"{counted}, {chart.ratio:.2f} ({chart.low:.2f} to {chart.high:.2f})"
+
+
+def failure(found: Watch) -> DriftFound | None:
+    """For whoever runs this on a schedule: a failure while something has to be done."""
+    if found.advice.step is Step.NOTHING:
+        return None
+    return DriftFound(
+        f"model version {found.model_version} needs a look",
+        expected="leavers as stated, and features as in the same phases a year ago",
+        found="; ".join(str(one.cause) for one in found.suspicions)
+        or f"{len(found.alarmed)} charts beyond their limit",
+        todo=found.advice.sentence,
+    )

@@ -1,0 +1,144 @@
+"""Of which parts is a watch over a live model made?
+
+Frozen documents, as :mod:`training.evaluation_parts`; :mod:`training.watch` puts them together.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import Field
+
+from training.evaluation_parts import Document
+from training.input_drift import FeatureDrift
+
+
+class Cause(StrEnum):
+    """What may have changed. Several may hold at once; none is certain."""
+
+    CALENDAR = "calendar"
+    INSTRUMENTATION = "instrumentation"
+    LOADING = "loading"
+    PRICE = "price"
+    LEVEL = "level"
+    INPUTS = "inputs"
+
+
+class Step(StrEnum):
+    """What to do, the mildest first."""
+
+    NOTHING = "nothing"
+    WAIT = "wait"
+    OWNER = "ask the owner of the calendar"
+    INTERCEPT = "intercept"
+    PLATT = "platt"
+    RETRAIN = "retrain"
+
+
+class Period(Document):
+    """Leavers within 30 days of one snapshot, counted and stated; ``above`` and ``below`` are the chart's paths."""
+
+    as_of: datetime
+    rows: int
+    observed: int
+    expected: float
+    above: float
+    below: float
+
+
+class Chart(Document):
+    """One group of accounts over time."""
+
+    group: str
+    periods: tuple[Period, ...]
+    limit: float
+    crossed: datetime | None = Field(description="the snapshot whose labels raised the alarm; null without one")
+    onset: datetime | None = Field(description="the snapshot from which the change probably holds")
+    direction: str = Field(description="more, fewer, or empty: who left against what was stated")
+    observed: int = Field(description="leavers since the onset, or in all of the chart without an alarm")
+    expected: float
+    ratio: float | None
+    low: float | None = Field(description="exact Poisson interval of the ratio, 95 %")
+    high: float | None
+
+
+class Early(Document):
+    """What is known already of snapshots whose labels are not final: a count that can only grow."""
+
+    snapshots: int
+    known: int
+    stated: float
+    alarm: bool = Field(description="more are known to leave already than chance allows (one in a hundred)")
+
+
+class PhaseScores(Document):
+    """How scores stand in one phase, now and in the same weeks a year before."""
+
+    phase: str
+    rows: int
+    rows_then: int
+    health: float
+    health_then: float | None
+    red_share: float
+    red_share_then: float | None
+
+
+class Ramps(Document):
+    """Do campaigns ramp up when the calendar says?"""
+
+    accounts: int = Field(description="accounts in a campaign whose ramp could be told")
+    late_share: float | None = Field(description="share whose use rose more than a week after the start; null for none")
+
+
+class Suspicion(Document):
+    """One cause that the evidence speaks for."""
+
+    cause: Cause
+    sentence: str
+
+
+class Advice(Document):
+    """What to do now, and why."""
+
+    step: Step
+    sentence: str
+
+
+class Watch(Document):
+    """Everything found about one model at one date."""
+
+    model_version: str
+    as_of: datetime
+    charts: tuple[Chart, ...]
+    too_small: tuple[str, ...] = Field(description="groups with too few expected leavers for a chart")
+    early: Early | None
+    scores: tuple[PhaseScores, ...]
+    features: tuple[FeatureDrift, ...]
+    ramps: Ramps
+    suspicions: tuple[Suspicion, ...]
+    advice: Advice
+
+    @property
+    def alarmed(self) -> tuple[Chart, ...]:
+        """The charts that crossed their limit."""
+        return tuple(chart for chart in self.charts if chart.crossed is not None)
+
+    @property
+    def drifted(self) -> tuple[FeatureDrift, ...]:
+        """The features that moved, the furthest first."""
+        moved = [one for one in self.features if one.drifted]
+        return tuple(sorted(moved, key=lambda one: -(one.stability_index or 0.0)))
+
+    def metrics(self) -> dict[str, float]:
+        """The numbers as flat names, for a tracking server; one that does not exist is left out."""
+        numbers: dict[str, float | None] = {
+            "watch.charts_alarmed": len(self.alarmed),
+            "watch.features_drifted": len(self.drifted),
+            "watch.ramps_late_share": self.ramps.late_share,
+            "watch.early_known": None if self.early is None else self.early.known,
+            "watch.early_stated": None if self.early is None else self.early.stated,
+        }
+        for chart in self.charts:
+            numbers[f"watch.ratio.{chart.group.replace(' ', '_')}"] = chart.ratio
+        return {name: float(number) for name, number in numbers.items() if number is not None}
