@@ -563,7 +563,9 @@ display(
 #
 # - `features/catalogue.py`: every feature with its unit, window, meaning of null and expected direction.
 # - `features/sql/`: how each is computed; `tests/features/` shows each rule as a table in and a value out.
-# - `02_model_review`: may the model be trusted?
+# - `02_model_review`: may the model be trusted? `03_label_choice`: what is a loss?
+# - `04_explanation_review`: are its reasons worth reading? `05_campaign_effect`: does knowing campaigns help?
+# - `06_replay_trial`: would it have helped?
 
 # %%
 counts = [(str(part), len([f for f in features_of(part) if f.name in MODEL_FEATURES])) for part in Subcategory]

@@ -11,9 +11,10 @@
 # %% [markdown]
 # # What is a loss, and when does it happen?
 #
-# For a data scientist who is about to trust a label, or to change it. Which endings are losses, on which day one counts,
-# what that day does to the base rate and to how hard the task is, which labels are not final yet, and what a horizon
-# means. Losses are counted here a second time and in a plainer way than in `training/`; part 7 compares the two.
+# For a data scientist who is about to trust a label, or to change it. Which endings are losses, on which day one
+# counts, what that day does to the base rate and to how hard the task is, which labels are not final yet, and what a
+# horizon means. Losses are counted here a second time and in a plainer way than in `training/`; part 7 compares the
+# two.
 #
 # It needs a home with features built: `make demo SERVE=0`, or `pulse ingest` and `pulse build` on your own data. The
 # home is `PULSE_HOME`, by default `../.pulse`. Nothing is written.
@@ -90,8 +91,8 @@ say(
 # ## 1. Which endings are losses?
 #
 # A contract ends when somebody says so (a notice, a cancellation, a termination for non-payment) or when its term runs
-# out in silence. An *account* is lost when its last contract ends, nobody took the word back, and nothing followed within
-# the grace of 30 days. Only rows that were available at the cut are read.
+# out in silence. An *account* is lost when its last contract ends, nobody took the word back, and nothing followed
+# within the grace of 30 days. Only rows that were available at the cut are read.
 
 # %%
 TERMS = """
@@ -253,7 +254,9 @@ else:
         .encode(
             x=alt.X("yearquarter(quarter):O", title=None, axis=alt.Axis(labelAngle=-45)),
             y=alt.Y("accounts:Q", title="accounts lost"),
-            color=alt.Color("kind:N", title=None, scale=alt.Scale(domain=names, range=[shades[name] for name in names])),
+            color=alt.Color(
+                "kind:N", title=None, scale=alt.Scale(domain=names, range=[shades[name] for name in names])
+            ),
         )
         .properties(width=620, height=180, title="Losses by the quarter of the decision")
     )
@@ -305,8 +308,8 @@ else:
     )
 
 # %% [markdown]
-# So what does a label on the *last day* ask? Walk back from the last day of every lost account: how many had a notice on
-# file, in plain sight? To foresee those is to read the mail.
+# So what does a label on the *last day* ask? Walk back from the last day of every lost account: how many had a notice
+# on file, in plain sight? To foresee those is to read the mail.
 
 # %%
 ahead = np.arange(0, 183, 7)
@@ -353,6 +356,7 @@ def labels(rows: pd.DataFrame, *, on: str, horizon: int, cut: pd.Timestamp, foun
     return inside.astype(float).where(final & ~(days <= 0) & ~by_vendor)
 
 
+ours = {h: labels(at_risk, on="decided", horizon=h, cut=CUT, found=lost) for h in HORIZONS_DAYS}
 pending = cohort[cohort["cohort_status"] == CohortStatus.LOST_PENDING]
 everyone = pd.concat([at_risk, pending], ignore_index=True)
 CHOICES = {
@@ -377,7 +381,9 @@ else:
             x=alt.X("horizon:O", title="horizon, days", axis=alt.Axis(labelAngle=0)),
             xOffset=alt.XOffset("label on:N", sort=list(CHOICES)),
             y=alt.Y("rate:Q", title="share of rows that leave", axis=alt.Axis(format="%")),
-            color=alt.Color("label on:N", sort=list(CHOICES), scale=colours, legend=alt.Legend(orient="top", title=None)),
+            color=alt.Color(
+                "label on:N", sort=list(CHOICES), scale=colours, legend=alt.Legend(orient="top", title=None)
+            ),
         )
         .properties(width=560, height=200, title="Base rate by horizon and by the day that counts")
     )
@@ -401,7 +407,8 @@ else:
     rule_auc = (hits / leavers + 1 - false / stayers) / 2
     say(
         f"With labels on the last day and accounts under notice left in, that rule finds **{share(hits, leavers)}** of "
-        f"the {leavers:,} rows that leave within {HEADLINE} days, {share(hits, hits + false)} of what it lists is right, "
+        f"the {leavers:,} rows that leave within {HEADLINE} days, {share(hits, hits + false)} of what it lists is "
+        "right, "
         f"and its AUC is **{rule_auc:.2f}** (0.5 is a coin). It saves nobody: the decision has been made. With labels "
         "on the decision it lists nobody, and its AUC is 0.50 by construction."
     )
@@ -409,8 +416,8 @@ else:
 # %% [markdown]
 # ## 4. Which labels are final?
 #
-# A label closes at `as_of + horizon`, and is final after the grace (a late renewal may still come) and the recording lag (a
-# notice may still be on somebody's desk). Until then a 0 only says: nothing heard.
+# A label closes at `as_of + horizon`, and is final after the grace (a late renewal may still come) and the recording
+# lag (a notice may still be on somebody's desk). Until then a 0 only says: nothing heard.
 
 # %%
 state = []
@@ -418,7 +425,7 @@ gone = at_risk["account_id"].map(lost["decided"]) <= at_risk["as_of"]
 vendor = at_risk["account_id"].map(lost["kind"]).eq(VENDOR)
 for horizon in HORIZONS_DAYS:
     closes = at_risk["as_of"] + pd.Timedelta(days=horizon)
-    y = labels(at_risk, on="decided", horizon=horizon, cut=CUT, found=lost)
+    y = ours[horizon]
     final = closes + GRACE + LABEL_LAG <= CUT
     state.append(
         pd.DataFrame(
@@ -444,7 +451,9 @@ display(
     .encode(
         x=alt.X("as_of:T", title=None, axis=alt.Axis(format="%b %y", tickCount="month", labelAngle=-45)),
         y=alt.Y("rows:Q", stack="normalize", title=None, axis=alt.Axis(format="%", tickCount=2)),
-        color=alt.Color("label:N", sort=order, scale=alt.Scale(domain=order, range=[BLUE, PALE, "#1f2933", ORANGE, GREY])),
+        color=alt.Color(
+            "label:N", sort=order, scale=alt.Scale(domain=order, range=[BLUE, PALE, "#1f2933", ORANGE, GREY])
+        ),
         order=alt.Order("place:Q"),
         row=alt.Row(
             "horizon:N",
@@ -466,14 +475,14 @@ say(
 )
 
 # %% [markdown]
-# What would reading them early cost? Take the final positives and ask how many were known so many days after their horizon
-# had closed. What lies left of the dashed line is why a fresh "live precision" is too low.
+# What would reading them early cost? Take the final positives and ask how many were known so many days after their
+# horizon had closed. What lies left of the dashed line is missing from any "live precision" that is read so early.
 
 # %%
 waits = np.arange(0, GRACE.days + LABEL_LAG.days + 1, 3)
 early = []
 for horizon in HORIZONS_DAYS:
-    y = labels(at_risk, on="decided", horizon=horizon, cut=CUT, found=lost)
+    y = ours[horizon]
     ones = at_risk[y == 1]
     delay = (ones["account_id"].map(lost["known"]) - ones["as_of"]).dt.total_seconds() / 86_400 - horizon
     early += [{"horizon": f"{horizon} days", "days": d, "known": (delay <= d).mean()} for d in waits if len(ones)]
@@ -501,21 +510,20 @@ else:
     say(
         "Read on the very day that the horizon closes, these shares of the positives would be missing: "
         + ", ".join(f"{1 - found:.0%} at {name}" for name, found in on_the_day.items())
-        + ". The shorter the horizon, the more of its leavers are recent."
+        + "."
     )
 
 # %% [markdown]
 # ## 5. What a horizon means
 #
 # 90 days ahead is not one question. For an account whose date to decide falls inside it asks *will they renew*; for the
-# others, *will they leave in mid-term*, which hardly anybody does. The share of rows with a decision inside moves the
-# base rate far more than any customer's mood.
+# others, *will they leave in mid-term*. Read the rates of the two apart before reading their mixture.
 
 # %%
 wait = (pd.to_datetime(at_risk["decision_on"], utc=True) - at_risk["as_of"]).dt.days
 meaning = []
 for horizon in HORIZONS_DAYS:
-    y = labels(at_risk, on="decided", horizon=horizon, cut=CUT, found=lost)
+    y = ours[horizon]
     for name, rows in {"inside": wait <= horizon, "later": wait > horizon, "no dated decision": wait.isna()}.items():
         some = y[rows].dropna()
         accounts = at_risk.loc[some.index[some == 1], "account_id"].nunique()
@@ -559,7 +567,7 @@ else:
 # %%
 counted = []
 for horizon in HORIZONS_DAYS:
-    y = labels(at_risk, on="decided", horizon=horizon, cut=CUT, found=lost)
+    y = ours[horizon]
     rows = at_risk[y.notna()]
     left = at_risk.loc[y == 1, "account_id"]
     counted.append(
@@ -590,9 +598,9 @@ display(
 # %% [markdown]
 # ## 7. Is it what the model was judged by?
 #
-# The same labels, counted in this notebook, against the stored evaluation of the newest judged model: the same weeks, the
-# same cut. A difference is a finding: `training/labels.py` also follows contracts that move between accounts, and of an
-# account that came back it takes the first loss.
+# The same labels, counted in this notebook, against the stored evaluation of the newest judged model: the same weeks,
+# the same cut. A difference is a finding: `training/labels.py` also follows contracts that move between accounts, and
+# of an account that came back it takes the first loss.
 
 # %%
 judged = sorted((folder.parent.name for folder in home.reports.glob("[0-9]*/evaluation.json")), key=int)
@@ -627,6 +635,12 @@ else:
             f"Version {version}, weeks {first:%d %b %Y} to {last:%d %b %Y}, as known on {cut_then:%d %b %Y}"
         )
     )
+    same = compared["rows here"].eq(compared["rows judged"]) & compared["leavers here"].eq(compared["leavers judged"])
+    if same.all():
+        say("**The same** rows and leavers at every horizon: two counts, made in two ways, agree.")
+    else:
+        differing = ", ".join(compared.loc[~same, "horizon"])
+        say(f"**They differ** at {differing}. Find out why before quoting either.")
 
 # %% [markdown]
 # ## 8. What no label says

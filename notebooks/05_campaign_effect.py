@@ -11,9 +11,9 @@
 # %% [markdown]
 # # Does knowing campaigns help, here?
 #
-# For a data scientist who is asked whether campaign phases are worth it. A stored comparison of ways of scoring on identical
-# rows: with every feature, with the phase removed, with the traditional few, with the contract's dates alone. The interval
-# comes first and the number second: one comparison of usual size can print +17 % where the truth is +1 %.
+# For a data scientist who is asked whether campaign phases are worth it. A stored comparison of ways of scoring on
+# identical rows: with every feature, with the phase removed, with the traditional few, with the contract's dates alone.
+# The interval comes first and the number second: one comparison of usual size can print +17 % where the truth is +1 %.
 #
 # It needs a home with a stored comparison: `pulse compare --as-of DATE` (see `docs/experiments.md`). The home is
 # `PULSE_HOME`, by default `../.pulse`. Nothing is computed again and nothing is written.
@@ -76,7 +76,7 @@ def gain_told(gain: dict, *, relative: bool = True) -> str:
     """A gain behind its interval, or why there is none."""
     if gain["value"] is None:
         return f"not known: {gain['reason']}"
-    form = "+.0%" if relative else "+.3f"
+    form = "+z.0%" if relative else "+z.3f"
     if gain["low"] is None:
         return f"no interval ({gain['reason']}), point {gain['value']:{form}}"
     return f"{gain['low']:{form}} to {gain['high']:{form}}, middle {gain['value']:{form}}"
@@ -103,9 +103,11 @@ titles = {name: arm["title"] for name, arm in told["arms"].items()}
 others = [name for name in told["arms"] if name != first]
 window = told["slices"]["window"]
 say(
-    f"**{chosen}**: {', '.join(titles.values())}, on {told['rows']:,} identical rows of {told['accounts']:,} accounts in "
+    f"**{chosen}**: {', '.join(titles.values())}, on {told['rows']:,} identical rows of {told['accounts']:,} "
+    "accounts in "
     f"{told['snapshots']} snapshots that no arm had seen, {told['first_as_of'][:10]} to {told['last_as_of'][:10]}. "
-    f"{window['leavers'] or 0:,} accounts left at a decision that was due within {days} days; the evidence is of that size."
+    f"{window['leavers'] or 0:,} accounts left at a decision that was due within {days} days; the evidence is of "
+    "that size."
 )
 if BLIND not in told["arms"] or first != AWARE:
     say(
@@ -117,8 +119,8 @@ if BLIND not in told["arms"] or first != AWARE:
 # ## 1. What was compared
 #
 # Every arm learns from the same rows, searches equally long, and is judged on the same last weeks. *Phase-blind* is the
-# fair opponent: the same sources and formulas with an empty campaign calendar. A gain over *traditional* comes mostly from
-# more sources, and a gain over *timing* says only that something beside the calendar was learnt.
+# fair opponent: the same sources and formulas with an empty campaign calendar. A gain over *traditional* comes mostly
+# from more sources, and a gain over *timing* says only that something beside the calendar was learnt.
 
 # %%
 display(
@@ -138,15 +140,16 @@ if TIMING in told["arms"]:
     near, far = (told["slices"][part]["arms"][TIMING]["auc"]["value"] for part in ("window", "pooled"))
     if near is not None and far is not None:
         say(
-            f"The contract's dates alone have an AUC of **{far:.2f}** over all accounts and **{near:.2f}** where a decision "
+            f"The contract's dates alone have an AUC of **{far:.2f}** over all accounts and **{near:.2f}** where a "
+            "decision "
             "is due (0.5 is a coin). So nothing below is read from the pooled rows."
         )
 
 # %% [markdown]
 # ## 2. The gain, with its interval
 #
-# Paired: the same redrawn accounts for both arms, with the luck of searching and fitting inside. Right of the dashed line
-# the first arm is better. An interval that crosses it shows nothing, whatever its dot.
+# Paired: the same redrawn accounts for both arms. Right of the dashed line the first arm is better. An interval that
+# crosses it shows nothing, whatever its dot.
 
 # %%
 gains = pd.DataFrame(
@@ -165,7 +168,7 @@ gains = pd.DataFrame(
 )
 
 
-def interval_chart(rows: pd.DataFrame, title: alt.Title | str) -> alt.LayerChart:
+def interval_chart(rows: pd.DataFrame, title: str) -> alt.LayerChart:
     """Relative gains in average precision as dots with intervals, one colour for each set of rows."""
     sets = [name for name in SLICES.values() if name in set(rows["rows"])]
     base = alt.Chart(rows).encode(
@@ -179,15 +182,17 @@ def interval_chart(rows: pd.DataFrame, title: alt.Title | str) -> alt.LayerChart
             legend=alt.Legend(orient="top", values=sets),
         ),
     )
-    reach = max(0.25, float(np.nanmax(rows[["low", "high"]].abs().to_numpy())) * 1.05)
-    scale = alt.Scale(domain=[-min(reach, 1.0), min(reach, 2.0)], clamp=True, nice=False)
+    ends = [max(-1.0, min(-0.25, rows["low"].min() * 1.05)), min(2.0, max(0.25, rows["high"].max() * 1.05))]
+    scale = alt.Scale(domain=ends, clamp=True, nice=False)
+    beyond = rows["low"].min() < ends[0] or rows["high"].max() > ends[1]
+    note = {"subtitle": "what lies beyond the edges is drawn at them; the table has the numbers"} if beyond else {}
     x = alt.X("low:Q", title=f"gain of {titles[first]} in average precision", scale=scale, axis=alt.Axis(format="+.0%"))
     zero = alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(strokeDash=[4, 4], color="#52606d").encode(x="x:Q")
     return (
         zero
         + base.mark_rule(strokeWidth=2).encode(x=x, x2="high:Q")
         + base.mark_circle(size=90, opacity=1).encode(x=alt.X("value:Q", scale=scale))
-    ).properties(width=520, height=58 * max(rows["against"].nunique(), 1), title=title)
+    ).properties(width=520, height=58 * max(rows["against"].nunique(), 1), title=alt.Title(title, **note))
 
 
 precision = gains[(gains["metric"] == "ap") & gains["low"].notna()]
@@ -207,17 +212,24 @@ display(
         for part, found in told["slices"].items()
         for other, by_metric in found["contrasts"].items()
         for metric, contrast in by_metric.items()
+        if part == "window" or metric == "ap"
     )
     .style.hide(axis="index")
     .set_caption("The one number asked about is average precision where a decision is due; the others are for reading")
 )
 say("\n".join(f"- {finding}" for finding in told["findings"]))
+repeats = told["plan"]["repeats"]
+say(
+    f"The intervals hold the luck of who left and of {repeats} searches and fits of each arm."
+    if repeats > 1
+    else "Each arm was searched and fitted once, so that luck is **not** in the intervals: `--repeats 3` adds it."
+)
 
 # %% [markdown]
 # ## 3. Could these rows have shown it?
 #
-# *Underpowered* means that the interval is wider than the effect that was asked for: then neither a gain nor its absence is
-# shown. "We found no effect" and "there is none" are two sentences.
+# *Underpowered* means that the interval is wider than the effect that was asked for: then neither a gain nor its
+# absence is shown. "We found no effect" and "there is none" are two sentences.
 
 # %%
 power = [(titles[other], by_metric["ap"]) for other, by_metric in window["contrasts"].items()]
@@ -262,8 +274,9 @@ else:
 # %% [markdown]
 # ## 4. What luck alone prints
 #
-# Suppose that phases were worth nothing, or one percent, and this comparison was made again and again on other accounts of the
-# same kind. The width of the interval says which gains it would print. (Normal approximation, from the interval's width.)
+# Suppose that phases were worth nothing, or one percent, and this comparison was made again and again on other accounts
+# of the same kind. The width of the interval says which gains it would print. (Normal approximation, from the
+# interval's width.)
 
 # %%
 yard = window["contrasts"].get(BLIND, {}).get("ap", {}).get("gain") if first == AWARE else None
@@ -288,17 +301,23 @@ else:
                 x=alt.X("printed:Q", title="gain that a comparison prints", axis=alt.Axis(format="+.0%")),
                 y=alt.Y("density:Q", axis=None),
                 color=alt.Color(
-                    "truth:N", title=None, sort=list(truths), scale=alt.Scale(domain=list(truths), range=[GREY, BLUE, ORANGE])
+                    "truth:N",
+                    title=None,
+                    sort=list(truths),
+                    scale=alt.Scale(domain=list(truths), range=[GREY, BLUE, ORANGE]),
                 ),
             )
             + rules.mark_rule(strokeDash=[4, 4], color="#1f2933")
             + rules.mark_text(dy=-6, y=0, baseline="bottom", fontSize=11, clip=False).encode(text="what:N")
-        ).properties(width=520, height=180, title="Gains over phase-blind that luck prints, with as many leavers as here")
+        ).properties(
+            width=520, height=180, title="Gains over phase-blind that luck prints, with as many leavers as here"
+        )
     )
     chance = {name: 1 - NormalDist(true, error).cdf(YARDSTICK) for name, true in truths.items()}
     wrong = NormalDist(0.01, error).cdf(0)
     say(
-        f"A comparison of this size prints {YARDSTICK:+.0%} or more with a chance of **{chance['truth: nothing']:.1%}** "
+        f"A comparison of this size prints {YARDSTICK:+.0%} or more with a chance of "
+        f"**{chance['truth: nothing']:.1%}** "
         f"where phases are worth nothing and {chance['truth: +1 %']:.1%} where they are worth one percent; and where "
         f"they are worth one percent it prints a loss with a chance of **{wrong:.0%}**. Its own number is "
         f"{yard['value']:+.0%} ({yard['low']:+.0%} to {yard['high']:+.0%})."
@@ -307,13 +326,14 @@ else:
 # %% [markdown]
 # ## 5. Free of luck, where the truth is known
 #
-# A made-up company has known chances to leave. Graded with them it no longer matters who happened to leave, so the interval
-# shrinks to what models and accounts differ by. Real data has no such line.
+# A made-up company has known chances to leave. Graded with them it no longer matters who happened to leave, so the
+# interval shrinks to what models and accounts differ by. Real data has no such line.
 
 # %%
 if told["truth"] is None:
     say(
-        "This comparison was graded by outcomes alone. On a made-up company, `pulse compare --truth COMPANY/truth` adds "
+        "This comparison was graded by outcomes alone. On a made-up company, `pulse compare --truth COMPANY/truth` "
+        "adds "
         "grades with true chances; on real data nothing can."
     )
 else:
@@ -339,8 +359,8 @@ else:
 # %% [markdown]
 # ## 6. All comparisons of this home
 #
-# Whoever runs ten and reports the best has measured patience. Read all of them; the same question asked again on the same
-# accounts is not a second sample.
+# Whoever runs ten and reports the best has measured patience. Read all of them; the same question asked again on the
+# same accounts is not a second sample.
 
 # %%
 display(
@@ -350,7 +370,9 @@ display(
             "known on": stored[name]["data_cut"][:10],
             "against": titles_of["title"],
             "repeats": stored[name]["plan"]["repeats"],
-            "gain where a decision is due": gain_told(stored[name]["slices"]["window"]["contrasts"][other]["ap"]["gain"]),
+            "gain where a decision is due": gain_told(
+                stored[name]["slices"]["window"]["contrasts"][other]["ap"]["gain"]
+            ),
             "reading": ", ".join(stored[name]["slices"]["window"]["contrasts"][other]["ap"]["words"]),
         }
         for name in newest_first
@@ -362,10 +384,10 @@ display(
 )
 
 # %% [markdown]
-# ## 7. Context: campaigns are plain to see
+# ## 7. Context: usage by phase
 #
-# Usage does follow phases. That is a fact about work, not about leaving: a pattern that everybody shows can be large
-# and tell nothing about who goes. Core actions per week of a sample of participants, in units of their own quiet weeks.
+# How far does usage follow phases here? That is a fact about work, not about leaving: a pattern that everybody shows
+# can be large and tell nothing about who goes. Core actions per week of a sample of participants, own quiet weeks = 1.
 
 # %%
 WEEKLY = """
@@ -384,7 +406,7 @@ recent = [as_of for as_of in built_as_ofs(home) if as_of > newest - pd.Timedelta
 cohort = read_cohort(home, recent)
 known = cohort[cohort["cohort_status"] == CohortStatus.AT_RISK]
 accounts = pd.Series(known["account_id"].unique())
-accounts = accounts.sample(min(120, len(accounts)), random_state=SEED)
+accounts = accounts.sample(min(80, len(accounts)), random_state=SEED)
 rows = known[known["account_id"].isin(accounts)].reset_index(drop=True)
 rows["phase"] = FeatureStore(home).historical(rows[["account_id", "as_of"]])["phase"].to_numpy()
 with Warehouse(home).engine() as engine:
@@ -413,7 +435,9 @@ else:
     base = alt.Chart(middle).encode(y=alt.Y("phase:N", sort=phases, title=None), color=colour)
     display(
         (
-            base.mark_rule(strokeWidth=8, opacity=0.5).encode(x=alt.X("low:Q", title="own quiet weeks = 1"), x2="high:Q")
+            base.mark_rule(strokeWidth=8, opacity=0.5).encode(
+                x=alt.X("low:Q", title="own quiet weeks = 1", axis=alt.Axis(tickCount=6)), x2="high:Q"
+            )
             + base.mark_circle(size=140, opacity=1).encode(x=alt.X("middle:Q", scale=alt.Scale(zero=True)))
         ).properties(
             width=520,
@@ -424,9 +448,10 @@ else:
     active = each[each["phase"] == "active"]
     pooled = active["actions"].sum() / active["quiet"].sum()
     say(
-        f"In active weeks the {len(active):,} participants of the sample work at **{pooled:.1f}** times their quiet level "
-        f"taken together; the median participant at {active['level'].median():.1f} times. The first is what a "
-        "vendor's servers see, the second what a customer would say."
+        f"In active weeks the {len(active):,} participants of the sample work at **{pooled:.1f}** times their quiet "
+        "level "
+        f"taken together; the median participant at {active['level'].median():.1f} times (the first is "
+        "led by large accounts)."
     )
 
 # %% [markdown]
@@ -435,14 +460,20 @@ else:
 # %%
 campaign = told["slices"]["campaign"]
 limits = {
-    "Whether campaigns matter": "It says whether *this encoding* of phases ranks *these accounts* better, in these weeks.",
-    "What a better score saves": "A better order is worth what is done with it. That needs a trial (`06_replay_trial`).",
+    "Whether campaigns matter": (
+        "It says whether *this encoding* of phases ranks *these accounts* better, in these weeks."
+    ),
+    "What a better score saves": (
+        "A better order is worth what is done with it. That needs a trial (`06_replay_trial`)."
+    ),
     "Other seasons": (
-        f"The judged weeks are {told['first_as_of'][:10]} to {told['last_as_of'][:10]}; campaigns outside them were not "
+        f"The judged weeks are {told['first_as_of'][:10]} to {told['last_as_of'][:10]}; campaigns outside them were "
+        "not "
         "judged."
     ),
     "Accounts in campaigns": (
-        f"{campaign['rows']:,} rows and {campaign['leavers'] or 0:,} leavers stand behind the numbers for accounts in or "
+        f"{campaign['rows']:,} rows and {campaign['leavers'] or 0:,} leavers stand behind the numbers for accounts "
+        "in or "
         "just after a campaign."
     ),
     "The luck of the past": "All arms learnt from the same history. Another history would have taught each otherwise.",

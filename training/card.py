@@ -119,7 +119,9 @@ def _settings(bundle: Path) -> dict[str, Any]:
         return {}
     document = json.loads(manifest.read_text())
     facts = document.get("facts", {})
-    return {"seed": document.get("config", {}).get("seed"), "rounds": facts.get("rounds"), **facts.get("params", {})}
+    config = document.get("config", {})
+    vetoed = ", ".join(config.get("vetoed_features", ())) or "none"
+    return {"vetoed features": vetoed, "seed": config.get("seed"), "rounds": facts.get("rounds"), **facts["params"]}
 
 
 def _told_promotions(entries: Sequence[Promotion], version: str) -> list[str]:

@@ -109,6 +109,10 @@ class TrainingConfig(_Frozen):
     upsell_share: float = Field(
         default=0.10, gt=0, description="share of annual value gained from which a change is one (domain 4.1)"
     )
+    vetoed_features: tuple[str, ...] = Field(
+        default=(),
+        description="features that the leads will not have a model rest on; it learns as if they were never known",
+    )
     interval_bounds_days: tuple[int, ...] = Field(
         default=(0, 15, 30, 60, 90, 120, 150, 180),
         description="days; intervals (lo, hi], each horizon a bound; two short ones first: 30 days see a notice coming",

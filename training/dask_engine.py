@@ -102,7 +102,7 @@ class DaskCluster:
             "the Dask cluster cannot fit the model",
             expected=f"a scheduler at {self.scheduler}, and workers with the packages of this one",
             found=found,
-            todo="look at the cluster's own logs; what was searched is kept: --resume, on this machine without --engine",
+            todo="look at the cluster's own logs; a search is kept: go on with --resume, or here without --engine",
         )
 
 
@@ -124,7 +124,7 @@ def _fitted(client: Client, workers: list[str], rows: pd.DataFrame, params: Mapp
     model = DaskLGBMRegressor(
         client=client, n_estimators=rounds, verbosity=-1, time_out=int(MEETING.total_seconds() // 60), **ours
     )
-    with warnings.catch_warnings():
+    with client.as_current(), warnings.catch_warnings():
         # LightGBM's own default, about which it then complains.
         warnings.filterwarnings("ignore", message="Parameter n_jobs will be ignored")
         model.fit(

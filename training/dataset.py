@@ -86,7 +86,12 @@ def training_rows(
             todo="build earlier snapshots, or train at a later date",
         )
     timing, kept = _sub_sampled(at_risk, periods, config)
-    return _filled(at_risk, periods, timing, kept)
+    return _without(_filled(at_risk, periods, timing, kept), config.vetoed_features)
+
+
+def _without(rows: pd.DataFrame, vetoed: Sequence[str]) -> pd.DataFrame:
+    # Never known while learning, so no tree asks for it; the columns stay, so that every model reads the same ones.
+    return rows.assign(**dict.fromkeys(vetoed, np.nan))
 
 
 def _require_same_rows(cohort: pd.DataFrame, snapshots: pd.DataFrame) -> None:

@@ -30,8 +30,8 @@ from training.reading import read_in_words
 from training.segments import cells, learned_weights, regressions
 from training.soft import graded_by_truth
 
-_STAGES = len(HORIZONS_DAYS) + 3
-"""Parts told to the listener: each horizon, the arms, the replay, and the rest."""
+_STAGES = len(HORIZONS_DAYS) + 2
+"""Parts told to the listener: each horizon, the arms and the replay, and the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +61,12 @@ def evaluate(
     """Grade the champion candidate and every baseline arm on the same rows.
 
     ``truth`` is short for a :class:`Beside` with nothing else. Labels that are not mature (null) leave a row out of
-    that horizon only. ``annual_value`` must be in one currency.
-
-    Raises:
-        DataContractError: the judged rows or the truth cannot be graded.
+    that horizon only. ``annual_value`` must be in one currency. What cannot be graded raises DataContractError.
     """
     rows, known = Judged.of(judged, plan or EvaluationPlan()), beside or Beside(truth=truth)
-    horizons = _horizons(rows, progress)
-    compared = compared_arms(rows)
-    progress("evaluate", _STAGES - 2, _STAGES)
-    replay, calm = _lived_again(known.watched, rows.plan)
+    horizons, compared = _horizons(rows, progress), compared_arms(rows)
     progress("evaluate", _STAGES - 1, _STAGES)
+    replay, calm = _lived_again(known.watched, rows.plan)
     evaluation = Evaluation(
         model_version=model_version,
         plan=rows.plan,

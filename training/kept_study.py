@@ -53,6 +53,7 @@ def about(rows: pd.DataFrame, folds: Sequence[Fold], config: TrainingConfig, cap
     digest.update(json.dumps([names, [(str(fold.test_first), str(fold.test_last)) for fold in folds]]).encode())
     settings = {
         **config.model_dump(mode="json", exclude={_BUDGET}),
+        "capacity": asdict(capacity),
         "search space": space_facts(capacity),
         "constraints": monotone_constraints(names),
         **{f"version of {library}": version(library) for library in ("lightgbm", "optuna")},

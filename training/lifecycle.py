@@ -38,7 +38,7 @@ from training.previewing import preview as preview_change
 from training.previewing import stored_preview
 from training.promotions import Promotion
 from training.reference import reference_portfolio
-from training.registry import ModelRegistry, Trial
+from training.registry import ModelRegistry, RegisteredVersion, Trial
 from training.roles import Decision, Role
 from training.search import SearchOutcome, search
 from training.splits import Fold, split
@@ -60,8 +60,6 @@ def train(  # noqa: PLR0913 - a training is told all of these
 ) -> Trained:
     """Search, fit, calibrate and judge a model on what is known at ``as_of``, and register it with its verdict.
 
-    The search is kept in the home, so that ``effort.resume`` can go on with one that was interrupted.
-
     Raises:
         NoUsableSignal: too few outcomes, or too short a history, to learn from.
         LeakFound: a feature knows the outcome before it happened.
@@ -72,11 +70,11 @@ def train(  # noqa: PLR0913 - a training is told all of these
     material = gather(home, as_of, config, progress=progress)
     leaks = look_for_leaks(material, config)
     leaks.require_none()
-    learnt = _learn(material, config, replace(effort, studies=home.studies), progress)
+    # Kept in the home, so that an interrupted search can go on.
+    learnt = _learn(material, config, progress, replace(effort, studies=home.studies))
 
     registry = ModelRegistry(home, config.target)
-    booster = learnt.fitted.booster
-    opened = registry.open_version(booster, inputs=booster.feature_name(), params=learnt.params())
+    opened = learnt.opened_in(registry)
     bundle = _packed(learnt, material, opened.version, config)
     folder = write_bundle(home.bundles / opened.version, bundle, learnt.portfolio)
 
@@ -84,13 +82,9 @@ def train(  # noqa: PLR0913 - a training is told all of these
     judgement = judge(bundle, folder, material, learnt.final, given=beside, progress=progress)
     report = store_report(home, judgement, facts_of(bundle, learnt.past, material.census, judgement, now))
     registry.record_trials(opened, [Trial(t.number, t.params, t.value) for t in learnt.found.trials], at=now)
+    metrics, verdict = judgement.evaluation.metrics(), judgement.verdict.model_dump(mode="json")
     registry.close_version(
-        opened,
-        bundle=folder,
-        documents={"report": report},
-        metrics=judgement.evaluation.metrics(),
-        verdict=judgement.verdict.model_dump(mode="json"),
-        at=now,
+        opened, bundle=folder, documents={"report": report}, metrics=metrics, verdict=verdict, at=now
     )
     fitted = learnt.fitted
     return Trained(opened.version, judgement, report, events=fitted.events, notes=fitted.notes, census=material.census)
@@ -251,12 +245,13 @@ class _Learnt:
     portfolio: pd.DataFrame
     final: Fold
 
-    def params(self) -> dict[str, object]:
+    def opened_in(self, registry: ModelRegistry) -> RegisteredVersion:
         found = {"rounds": self.found.rounds, "within_window_log_loss": self.found.value}
-        return {**self.found.params, **found, "trials": len(self.found.trials)}
+        params = {**self.found.params, **found, "trials": len(self.found.trials)}
+        return registry.open_version(self.fitted.booster, inputs=self.fitted.booster.feature_name(), params=params)
 
 
-def _learn(material: Material, config: TrainingConfig, effort: Effort, progress: Progress) -> _Learnt:
+def _learn(material: Material, config: TrainingConfig, progress: Progress, effort: Effort = ALONE) -> _Learnt:
     blocks = split(material.as_ofs, material.data_cut, config)
     rows = training_rows(
         material.cohort, material.snapshots, material.decided, data_cut=material.data_cut, config=config

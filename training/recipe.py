@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from features.catalogue import MODEL_FEATURES
 from features.errors import ConfigError
 from training.config import TrainingConfig
 
@@ -25,7 +26,17 @@ def recipe_named(recipe: str | None, **chosen: Any) -> TrainingConfig:
         ConfigError: no such recipe, not YAML, an unknown setting, or a value that is not allowed.
     """
     document = {} if recipe is None else _document(recipe)
-    return TrainingConfig.read({**document, **{name: value for name, value in chosen.items() if value is not None}})
+    given = {name: value for name, value in chosen.items() if value is not None}
+    config = TrainingConfig.read({**document, **given})
+    unknown = sorted(set(config.vetoed_features) - set(MODEL_FEATURES))
+    if unknown:
+        raise ConfigError(
+            f"the recipe {recipe} vetoes what no model reads",
+            expected="names of features that a model reads; docs/features.md lists them",
+            found=", ".join(unknown),
+            todo="correct vetoed_features",
+        )
+    return config
 
 
 def _document(recipe: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ out-of-fold row per held-out period for calibration.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,8 @@ def search(
     else:
         with opened(effort, about(rows, folds, config, ground.capacity)) as (study, folder):
             kept = study.finished
+            # What a search with several workers left behind when it was killed.
+            shutil.rmtree(folder / _FOR_WORKERS, ignore_errors=True)
             _run(study, folder, ground, effort=effort, threads=threads, progress=progress)
     best, bench = study.best(), ground.bench(threads)
     boosters = tuple(

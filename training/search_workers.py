@@ -32,9 +32,7 @@ _LOOK_EVERY_SECONDS = 0.5
 def write_order(
     folder: Path, dataset: Any, places: Places, *, config: TrainingConfig, capacity: Capacity, threads: int
 ) -> None:
-    """Put down what a worker needs, in an empty folder; ``threads`` are those of one worker."""
-    # What a search that was killed left behind.
-    shutil.rmtree(folder, ignore_errors=True)
+    """Put down what a worker needs, in a new folder; ``threads`` are those of one worker."""
     folder.mkdir(mode=0o700)
     write_dataset(dataset, folder / _DATASET)
     named = {f"{fold}_{part}": rows for fold, pair in enumerate(places) for part, rows in enumerate(pair)}

@@ -63,8 +63,7 @@ def ingest(
             write_record(home, LoadRecord.of(load, folder, mapping, refused))
         for staged in waiting:
             _commit(home, staged, load)
-        if described is not None and described.cohort is not None:
-            _remember_cohort(home, described.cohort)
+        _remember_cohort(home, described.cohort if described else None)
     return IngestReport(
         load_id=load.load_id,
         tables=tuple(sorted([*done, *(staged.report for staged in waiting)], key=lambda report: report.table)),
@@ -143,7 +142,9 @@ def _cohort_file(home: Home) -> Path:
     return home.root / "cohort.json"
 
 
-def _remember_cohort(home: Home, cohort: CohortDefaults) -> None:
+def _remember_cohort(home: Home, cohort: CohortDefaults | None) -> None:
+    if cohort is None:
+        return
     aside = home.root / ".cohort.json.tmp"
     aside.write_text(cohort.model_dump_json())
     sync_file(aside)

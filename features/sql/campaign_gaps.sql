@@ -13,14 +13,21 @@ WITH starts AS (
     WHERE s.active_start <= c.as_of AND s.active_start > c.as_of - INTERVAL 1092 DAY
 ),
 
+followed AS (
+    SELECT
+        account_id,
+        as_of,
+        started_on,
+        LAG(started_on) OVER (PARTITION BY account_id, as_of ORDER BY started_on) AS before_on
+    FROM starts
+),
+
 gaps AS (
     SELECT
         account_id,
         as_of,
-        DATE_DIFF(
-            'day', LAG(started_on) OVER (PARTITION BY account_id, as_of ORDER BY started_on), started_on
-        ) AS days
-    FROM starts
+        DATE_DIFF('day', CAST(before_on AS DATE), CAST(started_on AS DATE)) AS days
+    FROM followed
 ),
 
 sums AS (
@@ -39,7 +46,7 @@ SELECT
     as_of,
     CASE
         WHEN gaps * squares > days * days
-            THEN EXP(0.5 * LN(CAST(gaps * squares - days * days AS DOUBLE) / (days * days)))
+            THEN EXP(0.5 * LN(NULLIF(CAST(gaps * squares - days * days AS DOUBLE) / NULLIF(days * days, 0), 0)))
         ELSE 0
     END AS irregularity
 FROM sums

@@ -4,55 +4,54 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
-import runpy
 import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-import altair as alt
-import IPython.display
 import jupytext
-import nbclient
 import nbformat
 import pytest
 
 from features.cohort import built_as_ofs, read_cohort
 from features.errors import MissingStateError
 from features.events import TABLES
-from features.settings import HOME_VARIABLE, Home
+from features.settings import Home
 from features.vocabulary import Subcategory
 from features.warehouse import Warehouse
 from training import promotions
+
+from .notebook_case import (
+    FOLDER,
+    REVIEW,
+    TOUR,
+    Run,
+    Told,
+    executed,
+    files_of,
+    forget_promotions,
+    marks,
+    sentences,
+    titles,
+    unmeasured,
+)
 
 if TYPE_CHECKING:
     from tests.walk_case import Walk
 
 pytestmark = pytest.mark.timeout(900)
 
-FOLDER = Path(__file__).parents[2] / "notebooks"
-TOUR, REVIEW = FOLDER / "01_data_tour.py", FOLDER / "02_model_review.py"
 NOTEBOOKS = sorted(FOLDER.glob("*.py"))
 ROOMS = {"features", "training", "serving", "pulse"}
 DOORS = {
     *(f"features.{door}" for door in ("vocabulary", "errors", "settings", "progress", "state", "events", "catalogue")),
-    *(f"features.{door}" for door in ("cohort", "warehouse", "store")),
+    *(f"features.{door}" for door in ("cohort", "identity", "warehouse", "store")),
     *(f"training.{door}" for door in ("model", "promotions")),
 }
 
 
 def named(path: Path) -> str:
     return path.name
-
-
-class Told(NamedTuple):
-    """What a notebook showed: its sentences, its charts as pictures, its tables as HTML."""
-
-    text: str
-    charts: list[str]
-    tables: list[str]
 
 
 # --- The files -------------------------------------------------------------------------------------------------------
@@ -102,43 +101,8 @@ def test_outputs_stay_out_of_git() -> None:
 
 
 @pytest.fixture(scope="module")
-def home(walked: Walk) -> Home:
-    return walked.home
-
-
-@pytest.fixture(scope="module")
 def before(home: Home) -> dict[str, tuple[int, int]]:
     return files_of(home)
-
-
-def files_of(home: Home) -> dict[str, tuple[int, int]]:
-    """Size and time of change of every file of a home but the state, whose journal any reader may touch."""
-    return {
-        path.relative_to(home.root).as_posix(): (path.stat().st_size, path.stat().st_mtime_ns)
-        for path in home.root.rglob("*")
-        if path.is_file() and not path.name.startswith("state.db")
-    }
-
-
-@pytest.fixture(scope="module")
-def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("jupyter")
-
-
-def executed(path: Path, home: Home, scratch: Path) -> Told:
-    """The notebook in a kernel of its own; any error in it is raised here."""
-    notebook = jupytext.read(path)
-    places = {name: str(scratch) for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR")}
-    client = nbclient.NotebookClient(notebook, timeout=240, kernel_name="python3")
-    client.execute(env={**os.environ, **places, HOME_VARIABLE: str(home.root)})
-    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
-    assert [output.text for output in outputs if output.output_type == "stream"] == []
-    shown = [output.data for output in outputs]
-    return Told(
-        text="\n".join(data["text/markdown"] for data in shown if "text/markdown" in data),
-        charts=[data["image/svg+xml"] for data in shown if "image/svg+xml" in data],
-        tables=[data["text/html"] for data in shown if "text/html" in data],
-    )
 
 
 @pytest.fixture(scope="module")
@@ -149,13 +113,6 @@ def tour(home: Home, scratch: Path, before: object) -> Told:
 @pytest.fixture(scope="module")
 def review(home: Home, scratch: Path, before: object) -> Told:
     return executed(REVIEW, home, scratch)
-
-
-def marks(told: Told, title: str, kind: str) -> int:
-    """How many marks of one kind the chart of that title draws for its data; one without a colour cannot be seen."""
-    (chart,) = (chart for chart in told.charts if title in chart)
-    drawn = re.findall(rf'<[^>]*aria-roledescription="{kind}"[^>]*>', chart)
-    return sum(1 for mark in drawn if re.search(r' (fill|stroke)="(#|rgb)', mark))
 
 
 def test_the_tour_tells_what_is_loaded_and_shows_every_part(tour: Told, home: Home) -> None:
@@ -229,35 +186,6 @@ def test_reading_a_home_writes_nothing_into_it(
 # --- Run on homes that lack things: same cells, in this process -------------------------------------------------------
 
 
-@pytest.fixture
-def ran(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path, Home], list[Any]]]:
-    """Runs a notebook here and returns what it showed."""
-    shown: list[Any] = []
-    monkeypatch.setattr(IPython.display, "display", shown.append)
-    theme, renderer, data = alt.theme.active, alt.renderers.active, alt.data_transformers.active
-
-    def run(path: Path, home: Home) -> list[Any]:
-        monkeypatch.setenv(HOME_VARIABLE, str(home.root))
-        runpy.run_path(str(path), run_name="notebook")
-        return shown
-
-    yield run
-    alt.theme.enable(theme)
-    alt.renderers.enable(renderer)
-    alt.data_transformers.enable(data)
-
-
-def sentences(shown: list[Any]) -> str:
-    return "\n".join(item.data for item in shown if isinstance(item, IPython.display.Markdown))
-
-
-def titles(shown: list[Any]) -> str:
-    return "\n".join(str(item.to_dict().get("title")) for item in shown if isinstance(item, alt.TopLevelMixin))
-
-
-Run = Callable[[Path, Home], list[Any]]
-
-
 def test_with_the_least_of_tables_the_tour_says_what_is_missing_and_goes_on(own_walk: Walk, ran: Run) -> None:
     for table in set(TABLES) - {"accounts_history", "contracts_history"}:
         shutil.rmtree(own_walk.home.warehouse / table, ignore_errors=True)
@@ -290,24 +218,6 @@ def test_a_refused_model_of_which_little_could_be_measured_is_told_in_words(own_
     assert "No area under the ROC curve could be measured" in sentences(shown)
     assert "no rows" in sentences(shown)
     assert "Points per part, by band" in titles(shown)
-
-
-def forget_promotions(home: Home) -> None:
-    for file in home.root.glob("state.db*"):
-        file.unlink()
-
-
-def unmeasured(document: Any) -> Any:
-    """The evaluation with every estimate null, no bins and no expected leavers, as of a block in which nobody left."""
-    if isinstance(document, list):
-        return []
-    if not isinstance(document, dict):
-        return document
-    blank = {name: unmeasured(value) for name, value in document.items()}
-    if {"value", "low", "high"} <= set(document):
-        return blank | {"value": None, "low": None, "high": None, "reason": "no rows"}
-    absent = ("expected", "base_rate", "floor_median", "floor_p95", "floor_p95_recurring")
-    return blank | {name: None for name in absent if name in document}
 
 
 def test_a_home_without_data_says_what_to_run_first(tmp_path: Path, ran: Run) -> None:

@@ -215,3 +215,14 @@ def test_a_cut_before_any_label_is_final_is_refused() -> None:
     cohort, snapshots = world()
     with pytest.raises(MissingStateError, match="at least 75 days"):
         training_rows(cohort, snapshots, outcome_frame({}), data_cut=parse_moment("2021-07-01"), config=ALL)
+
+
+def test_a_vetoed_feature_is_as_if_it_had_never_been_known() -> None:
+    cohort, snapshots = world()
+    made, name = portfolio(), "usage_par_w4"
+    plain = training_rows(cohort, snapshots, made.decided, data_cut=made.data_cut, config=ALL)
+    vetoed = ALL.model_copy(update={"vetoed_features": (name,)})
+    rows = training_rows(cohort, snapshots, made.decided, data_cut=made.data_cut, config=vetoed)
+    assert plain[name].notna().any()
+    assert rows[name].isna().all()
+    pd.testing.assert_frame_equal(rows.drop(columns=name), plain.drop(columns=name))

@@ -44,8 +44,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     place = stored_portfolio(tmp_path_factory.mktemp("monitoring") / "home", trained().world)
     registry, calibration = ModelRegistry(place), trained().bundle.calibration
     opened = registry.open_version(trained().bundle.booster, inputs=trained().bundle.booster.feature_name(), params={})
-    shy = replace(calibration, intercepts=tuple(one - 0.9 for one in calibration.intercepts))
-    shy_bundle = replace(trained().bundle, version=opened.version, calibration=shy)
+    shy = replace(calibration, intercepts=tuple(one - 1.5 for one in calibration.intercepts))
+    shy_bundle = replace(trained().bundle, version=opened.version, calibration=shy, half_weight_weeks=0.0)
     replace(trained(), bundle=shy_bundle).write(place.bundles / opened.version)
     document = PASSED.model_dump(mode="json")
     registry.close_version(

@@ -48,3 +48,13 @@ def test_a_recipe_that_is_not_allowed_is_refused_by_what_is_wrong(tmp_path: Path
 def test_an_unknown_recipe_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(ConfigError, match="short_terms"):
         recipe_named("no-such-recipe")
+
+
+def test_a_veto_of_what_no_model_reads_is_refused_by_name(tmp_path: Path) -> None:
+    recipe = tmp_path / "leads.yaml"
+    recipe.write_text("vetoed_features: [usage_par_w4]\n")
+    assert recipe_named(str(recipe)).vetoed_features == ("usage_par_w4",)
+    recipe.write_text("vetoed_features: [usage_par_w4, horoscope]\n")
+    with pytest.raises(ConfigError) as refusal:
+        recipe_named(str(recipe))
+    assert refusal.value.found == "horoscope"

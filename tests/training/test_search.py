@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,19 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
-from features.errors import NoUsableSignal
+from features.errors import NoUsableSignal, UsageError
+from pulse import app
+from training import lifecycle
 from training.config import TrainingConfig
-from training.fit import Capacity, capacity_for, inputs_of
-from training.search import SearchOutcome, mean_curve, search, suggested_params
+from training.effort import Effort
+from training.fit import Capacity, binned, capacity_for, inputs_of, outcome_count
+from training.search import SearchOutcome, search
+from training.search_space import suggested_params
 from training.shrinkage import TIMINGS
+from training.study import _FINISHED, Study
+from training.trials import Bench, Patience, mean_curve, run_trials
 
 from .bundle_case import SMALL, trained
 
@@ -25,6 +33,18 @@ FULL = capacity_for(10_000, TrainingConfig())
 def searched(config: TrainingConfig = SMALL, **options: Any) -> SearchOutcome:
     made = trained()
     return search(made.development, made.split.walk_forward, config, threads=1, **options)
+
+
+def bench_of(config: TrainingConfig) -> Bench:
+    """The folds of the small portfolio."""
+    rows = trained().development
+    window = rows["in_window"].to_numpy(bool)
+    places = tuple(
+        (np.flatnonzero(fold.train(rows)), np.flatnonzero(fold.test(rows) & window))
+        for fold in trained().split.walk_forward
+    )
+    capacity = capacity_for(outcome_count(rows), config)
+    return Bench.of(binned(rows), places, config=config, capacity=capacity, threads=1)
 
 
 def test_the_same_rows_and_seed_find_the_same_settings() -> None:
@@ -99,14 +119,70 @@ def test_each_trial_is_told_to_the_listener() -> None:
     assert heard == [("search", 1, 3), ("search", 2, 3), ("search", 3, 3)]
 
 
-def test_a_study_kept_on_disk_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    store = tmp_path / "study.db"
+def test_a_kept_search_goes_on_with_more_trials_where_it_stopped(tmp_path: Path) -> None:
     short = SMALL.model_copy(update={"trials": 1, "max_rounds": 5})
-    first = searched(short, storage=store)
-    more = searched(short.model_copy(update={"trials": 3}), storage=store)
-    assert len(more.trials) == 3
-    assert more.trials[0] == first.trials[0]
-    assert more.value <= first.value
+    first = searched(short, effort=Effort(studies=tmp_path))
+    more = short.model_copy(update={"trials": 3})
+    heard: list[tuple[int, int]] = []
+    resumed = searched(
+        more, effort=Effort(studies=tmp_path, resume=True), progress=lambda _, done, total: heard.append((done, total))
+    )
+    assert heard == [(1, 3), (2, 3), (3, 3)]
+    assert resumed.trials[0] == first.trials[0]
+    assert resumed.trials == searched(more).trials
+    assert (resumed.notes, first.notes) == (
+        (*first.notes, "the search went on after 1 finished trials that were kept"),
+        first.notes,
+    )
+
+
+def test_the_command_hands_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Effort] = []
+
+    def train(*_: Any, effort: Effort, **__: Any) -> None:
+        told.append(effort)
+        raise UsageError("enough", expected="", found="", todo="")
+
+    monkeypatch.setattr(lifecycle, "train", train)
+    words = ["train", "--home", str(tmp_path), "--as-of", "2024-01-01"]
+    for options in ([], ["--resume", "--workers", "3", "--minutes", "1.5"]):
+        assert CliRunner().invoke(app, [*words, *options]).exit_code == 2
+    assert told == [Effort(), Effort(resume=True, workers=3, limit=timedelta(seconds=90))]
+
+
+def test_time_that_is_up_ends_the_search_after_one_whole_trial(tmp_path: Path) -> None:
+    config, heard = SMALL.model_copy(update={"trials": 5, "max_rounds": 5}), list[tuple[int, int]]()
+    found = searched(
+        config, effort=Effort(limit=timedelta(0)), progress=lambda _, done, total: heard.append((done, total))
+    )
+    assert [(trial.number, trial.value) for trial in found.trials] == [(0, found.value)]
+    assert found.notes[-1] == "the search ended after 1 of 5 trials: its 0 minutes were up"
+    # The bar ends.
+    assert heard[-1] == (1, 1)
+    whole = searched(config, effort=Effort(studies=tmp_path, limit=timedelta(hours=1)))
+    assert len(whole.trials) == 5
+    assert whole.notes == trained().found.notes
+
+
+def test_a_trial_goes_on_while_it_is_in_the_better_half_of_those_that_came_so_far() -> None:
+    config = SMALL.model_copy(update={"trials": 14, "max_rounds": 4, "warm_up_trials": 4})
+    bench, study = bench_of(config), Study.in_memory()
+    run_trials(study, bench, Patience())
+    asked: dict[int, list[float]] = {1: [], 2: []}
+    pruned = 0
+    for trial in study._trials(*_FINISHED):
+        losses, expected = trial.intermediate_values, len(bench.pairs)
+        for fold in sorted(losses)[1:]:
+            asked[fold].append(losses[fold])
+            # The plain rule: among the best half, and at least the best.
+            better_half = sorted(asked[fold])[: max(1, len(asked[fold]) // 2)]
+            if losses[fold] > better_half[-1] and trial.number >= 4:
+                expected = fold + 1
+                break
+        assert len(losses) == expected
+        assert (study.tried()[trial.number].value is None) == (expected < len(bench.pairs))
+        pruned += expected < len(bench.pairs)
+    assert 2 <= pruned <= 10
 
 
 def test_pruned_trials_are_kept_without_a_value() -> None:
@@ -114,6 +190,7 @@ def test_pruned_trials_are_kept_without_a_value() -> None:
     values = [trial.value for trial in found.trials]
     assert None in values
     assert found.value == min(value for value in values if value is not None)
+    assert [trial.number for trial in found.trials] == list(range(12))
 
 
 def test_a_fold_without_an_outcome_is_refused() -> None:
