@@ -28,6 +28,8 @@ COLLABORATION = "collab_par_w8"
 _FELL, _STILL = -0.4, 0.2
 """In interquartile ranges: a drop that no season explains, and a move that means nothing."""
 _WIDER, _NARROWER = 1.25, 0.85
+_MOVED_SHARE = 0.05
+"""Of a hundred features one or two stand elsewhere every year; more of them at once are a sign."""
 ALL = "all accounts"
 
 
@@ -147,7 +149,7 @@ def _ratio(chart: Chart) -> str:
 
 def _inputs(drift: Sequence[FeatureDrift], explained: set[Cause]) -> Iterator[Suspicion]:
     moved = [one for one in drift if one.drifted]
-    if moved and not explained:
+    if len(moved) >= _MOVED_SHARE * len(drift) and moved and not explained:
         parts = pd.Series([one.subcategory for one in moved]).value_counts()
         told = ", ".join(f"{count} of {part}" for part, count in parts.items())
         yield Suspicion(

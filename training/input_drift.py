@@ -24,6 +24,8 @@ USUAL_LIMIT = 0.2
 """The customary limit of the stability index, where no earlier year says what is usual."""
 USUAL_TIMES = 2.0
 """With an earlier year: twice what it differed anyway, and never below half of the customary limit."""
+NOISE_TIMES = 2.0
+"""What chance alone gives so few accounts is allowed on top, twice."""
 _BINS = 10
 _TRACE = 1e-4
 
@@ -48,26 +50,41 @@ def input_drift(
 ) -> tuple[FeatureDrift, ...]:
     """Compare every (feature, subcategory) now with a year before, and that year with the one before it.
 
-    Frames have ``phase`` and the features; ``before`` may be None.
+    Frames have ``account_id``, ``phase`` and the features; ``before`` may be None.
     """
     return tuple(_drift(name, part, now, then, before) for name, part in features)
 
 
 def stability_index(now: pd.DataFrame, then: pd.DataFrame, name: str) -> float | None:
     """Population stability index of a feature within phases; None where no phase can be compared."""
-    total, weight = 0.0, 0
+    found = _compared(now, then, name)
+    return None if found is None else found[0]
+
+
+def _compared(now: pd.DataFrame, then: pd.DataFrame, name: str) -> tuple[float, float] | None:
+    # The index, and what chance would give it: (bins - 1) * (1 / n + 1 / n), with accounts for n, because the three
+    # or four rows of an account in a quarter are one piece of news.
+    total, noise, weight = 0.0, 0.0, 0
     for phase, rows in now.groupby("phase"):
-        fresh, old = _values(rows, name), _values(then[then["phase"] == phase], name)
+        before = then[then["phase"] == phase]
+        fresh, old = _values(rows, name), _values(before, name)
         if min(len(fresh), len(old)) >= LEAST_ROWS:
-            total += len(fresh) * _index(fresh, old)
+            index, bins = _index(fresh, old)
+            total += len(fresh) * index
+            noise += len(fresh) * (bins - 1) * (1 / _accounts(rows, name) + 1 / _accounts(before, name))
             weight += len(fresh)
-    return total / weight if weight else None
+    return (total / weight, noise / weight) if weight else None
+
+
+def _accounts(rows: pd.DataFrame, name: str) -> int:
+    return int(rows.loc[rows[name].notna(), "account_id"].nunique())
 
 
 def _drift(name: str, part: str, now: pd.DataFrame, then: pd.DataFrame, before: pd.DataFrame | None) -> FeatureDrift:
-    found = stability_index(now, then, name)
+    found, noise = _compared(now, then, name) or (None, 0.0)
     usual = None if before is None else stability_index(then, before, name)
-    limit = USUAL_LIMIT if usual is None else max(USUAL_LIMIT / 2, USUAL_TIMES * usual)
+    customary = USUAL_LIMIT if usual is None else max(USUAL_LIMIT / 2, USUAL_TIMES * usual)
+    limit = customary + NOISE_TIMES * noise
     shift, spread = _moves(now, then, name)
     return FeatureDrift(
         feature=name,
@@ -99,14 +116,14 @@ def _moves(now: pd.DataFrame, then: pd.DataFrame, name: str) -> tuple[float | No
     return float(np.average(shifts, weights=weights)), float(np.average(spreads, weights=weights))
 
 
-def _index(now: Floats, then: Floats) -> float:
+def _index(now: Floats, then: Floats) -> tuple[float, int]:
     # Edges that repeat (many equal values) are one edge: a value of its own gets a bin of its own.
     edges = np.unique(np.quantile(then, np.linspace(0, 1, _BINS + 1)[1:-1]))
     shares = []
     for values in (now, then):
         counts = np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1)
         shares.append(np.maximum(counts / len(values), _TRACE))
-    return float(((shares[0] - shares[1]) * np.log(shares[0] / shares[1])).sum())
+    return float(((shares[0] - shares[1]) * np.log(shares[0] / shares[1])).sum()), len(edges) + 1
 
 
 def _values(rows: pd.DataFrame, name: str) -> Floats:

@@ -9,6 +9,7 @@ import pytest
 from training.input_drift import LEAST_ROWS, USUAL_LIMIT, input_drift, stability_index
 
 USE = [("use", "engagement")]
+ACCOUNTS = np.arange(100).astype(str)
 
 
 def rows(seed: int, *, quiet: int = 400, busy: int = 400, times: float = 1.0) -> pd.DataFrame:
@@ -16,12 +17,13 @@ def rows(seed: int, *, quiet: int = 400, busy: int = 400, times: float = 1.0) ->
     random = np.random.default_rng(seed)
     phases = ["off"] * quiet + ["active"] * busy
     level = np.array([10.0] * quiet + [30.0] * busy)
-    return pd.DataFrame({"phase": phases, "use": times * (level + random.normal(size=len(level)))})
+    use = times * (level + random.normal(size=len(level)))
+    return pd.DataFrame({"account_id": np.arange(len(level)).astype(str), "phase": phases, "use": use})
 
 
 def test_the_index_is_the_textbook_sum_over_bins() -> None:
-    then = pd.DataFrame({"phase": "off", "use": np.repeat(np.arange(10.0), 10)})
-    now = pd.DataFrame({"phase": "off", "use": np.repeat(np.arange(10.0), [20, 0, *[10] * 8])})
+    then = pd.DataFrame({"account_id": ACCOUNTS, "phase": "off", "use": np.repeat(np.arange(10.0), 10)})
+    now = pd.DataFrame({"account_id": ACCOUNTS, "phase": "off", "use": np.repeat(np.arange(10.0), [20, 0, *[10] * 8])})
     # Two of ten equal bins change: from a tenth each to a fifth and (almost) nothing.
     expected = (0.2 - 0.1) * np.log(2) + (1e-4 - 0.1) * np.log(1e-4 / 0.1)
     assert stability_index(now, then, "use") == pytest.approx(expected)
@@ -49,7 +51,8 @@ def test_what_differs_every_year_is_not_drift() -> None:
     (alone,) = input_drift(rows(1, times=0.90), rows(2, times=0.95), None, USE)
     assert alone.drifted
     assert found.usual is not None
-    assert found.limit == pytest.approx(2 * found.usual)
+    # Nine bins more than one, 400 accounts of either phase on either side.
+    assert found.limit == pytest.approx(2 * found.usual + 2 * 9 * (1 / 400 + 1 / 400))
     assert not found.drifted
 
 
@@ -77,7 +80,18 @@ def test_missing_values_are_told_apart_and_do_not_move_the_index() -> None:
 
 
 def test_a_feature_of_few_values_is_compared_value_by_value() -> None:
-    then = pd.DataFrame({"phase": "off", "use": [0.0] * 90 + [1.0] * 10})
-    now = pd.DataFrame({"phase": "off", "use": [0.0] * 60 + [1.0] * 40})
+    then = pd.DataFrame({"account_id": ACCOUNTS, "phase": "off", "use": [0.0] * 90 + [1.0] * 10})
+    now = pd.DataFrame({"account_id": ACCOUNTS, "phase": "off", "use": [0.0] * 60 + [1.0] * 40})
     expected = (0.6 - 0.9) * np.log(0.6 / 0.9) + (0.4 - 0.1) * np.log(0.4 / 0.1)
     assert stability_index(now, then, "use") == pytest.approx(expected)
+
+
+def test_what_chance_gives_few_accounts_is_no_drift() -> None:
+    # 60 accounts in each phase, four rows each that hardly differ: their index is mostly noise.
+    def few(seed: int) -> pd.DataFrame:
+        once = rows(seed, quiet=60, busy=60)
+        return pd.concat([once] * 4, ignore_index=True)
+
+    found = [input_drift(few(seed), few(100 + seed), None, USE)[0] for seed in range(20)]
+    assert np.mean([(one.stability_index or 0) > USUAL_LIMIT for one in found]) > 0.3
+    assert not any(one.drifted for one in found)
