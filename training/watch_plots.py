@@ -10,6 +10,7 @@ from training.plots import BLUE, GREY, ORANGE, as_png, blank_figure, days_of, st
 from training.watch_parts import Chart, Watch
 
 _SHOWN = 12
+_LONGEST_BAR = 4
 
 
 def watch_pictures(found: Watch, labels: dict[str, str]) -> tuple[Picture, ...]:
@@ -39,7 +40,8 @@ def _counts(chart: Chart) -> Picture:
     if chart.crossed is not None:
         axes.axvline(days_of([chart.crossed])[0], color=GREY, linestyle=":", label="alarm")
     axes.xaxis_date()
-    axes.set(ylabel="accounts", ylim=(0, None))
+    highest = max(max(period.observed, period.expected) for period in chart.periods)
+    axes.set(ylabel="accounts", ylim=(0, 1.25 * max(highest, 1)))
     axes.legend(loc="upper left", ncols=3)
     alt = "; ".join(f"{p.as_of:%Y-%m-%d}: {p.observed} left, {p.expected:.1f} stated" for p in chart.periods)
     caption = "One bar for each snapshot whose labels are final."
@@ -94,12 +96,13 @@ def _features(found: Watch, labels: dict[str, str]) -> Picture:
     )
     figure = blank_figure(title, (8, 1.2 + 0.32 * len(shown)))
     axes = figure.subplots()
-    ratio = [(one.stability_index or 0.0) / one.limit for one in shown]
+    ratio = [min((one.stability_index or 0.0) / one.limit, _LONGEST_BAR) for one in shown]
     colors = [ORANGE if one.drifted else BLUE for one in shown]
     axes.barh([labels.get(one.feature, one.feature) for one in shown], ratio, color=colors)
     axes.axvline(1.0, color=GREY, linestyle="--", linewidth=1)
     axes.set(xlabel="difference, in multiples of its limit")
     axes.grid(visible=False, axis="y")
     told = "; ".join(f"{labels.get(one.feature, one.feature)} {one.stability_index:.2f}" for one in reversed(shown))
-    caption, alt = "The twelve that moved furthest, each against its own limit.", f"Stability index: {told}."
+    caption = f"The twelve that moved furthest, each against its own limit. Bars end at {_LONGEST_BAR} times the limit."
+    alt = f"Stability index: {told}."
     return Picture(name="features", title=title, caption=caption, alt=alt, png=as_png(figure))
