@@ -114,6 +114,7 @@ def evaluate(
     chosen = ModelRegistry(home, target).version(reference).version
     folder = home.bundles / chosen
     bundle = load_bundle(folder)
+    _require_own_judgement(bundle)
     data_cut = datetime.fromisoformat(bundle.facts["data_cut"])
     material = gather(home, data_cut, bundle.config, progress=progress)
     final = split(material.as_ofs, data_cut, bundle.config).final
@@ -217,6 +218,17 @@ def models(home: Home) -> Listing:
 def bundle_of(home: Home, version: str | None) -> Bundle:
     """The bundle of a registered version; by default the live one, else the newest."""
     return load_bundle(home.bundles / ModelRegistry(home).version(version or _default_version(home)).version)
+
+
+def _require_own_judgement(bundle: Bundle) -> None:
+    # Its line was fitted on rows of the block: nothing that was fitted may be judged by what it has seen.
+    if (made_from := bundle.facts.get("recalibrated_from")) is not None:
+        raise UsageError(
+            f"version {bundle.version} was judged when it was made",
+            expected="a version that was trained",
+            found=f"version {made_from} with other chances, fitted on the same weeks",
+            todo=f"run `pulse evaluate --model {made_from}`, or `pulse monitor --model {bundle.version}` later",
+        )
 
 
 def _default_version(home: Home) -> str:

@@ -15,7 +15,7 @@ import pulse
 from features.errors import MissingStateError, UsageError
 from features.settings import Home
 from training import promotions
-from training.lifecycle import monitor
+from training.lifecycle import evaluate, monitor
 from training.model import load_bundle
 from training.monitoring import look
 from training.recalibrating import Proposal, propose, register
@@ -117,6 +117,8 @@ def test_what_is_registered_has_the_same_trees_other_chances_and_a_verdict(home:
     assert registered.verdict == verdict.model_dump(mode="json")
     assert [gate.code for gate in verdict.gates] == list(GATE_CODES)
     assert promotions.require_current(home).version == "1"
+    with pytest.raises(UsageError, match="judged when it was made"):
+        evaluate(home, version, now=NOON)
 
 
 def test_the_commands_speak_for_schedulers_too(home: Home, tmp_path: Path) -> None:
