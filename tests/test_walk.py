@@ -62,7 +62,7 @@ COLUMNS = (
 """The columns of a score file, as promised to whoever reads one."""
 
 PARTS = ["base_points", *(name for name in COLUMNS if name.startswith("points_")), "clip_adjust", "shrink_adjust"]
-NUMBERS = {"health", *PARTS, *(name for name in COLUMNS if name.startswith("risk_"))}
+NUMBERS = {"health", *PARTS, *(name for name in COLUMNS if name.startswith(("risk_", "interval_")))} - {"interval_days"}
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_a_score_file_has_exactly_the_promised_columns_and_types(walked: Walk) -
     schema = pq.read_schema(walked.scored)
     assert tuple(schema.names) == COLUMNS
     for name in COLUMNS:
-        wanted = pa.float64() if name in NUMBERS else pa.string()
+        wanted = pa.float64() if name in NUMBERS else pa.int64() if name == "interval_days" else pa.string()
         assert schema.field(name).type == (pa.timestamp("us", tz="UTC") if name == "as_of" else wanted), name
 
 
@@ -154,7 +154,10 @@ def test_the_batch_equals_the_endpoint(own_walk: Walk, scores: pd.DataFrame) -> 
 def _row(account_id: str, score: dict[str, Any]) -> dict[str, Any]:
     risks = {f"risk_{days.removeprefix('days_')}": risk for days, risk in score.pop("risk").items()}
     points = {f"points_{part}": amount for part, amount in score.pop("points").items()}
-    return {"account_id": account_id, **risks, **points, **score}
+    spread = score.pop("risk_range")
+    assert spread.pop("width") == spread["high"] - spread["low"]
+    interval = {f"interval_{name}": value for name, value in spread.items()}
+    return {"account_id": account_id, **risks, **interval, **points, **score}
 
 
 def test_the_explanation_on_the_command_line_adds_up_and_is_the_scored_one(walked: Walk, scores: pd.DataFrame) -> None:
@@ -175,7 +178,8 @@ def test_the_explanation_on_the_command_line_adds_up_and_is_the_scored_one(walke
 
 
 def test_every_account_can_be_explained_with_reasons_from_the_catalogue(walked: Walk) -> None:
-    labels = {feature.label for feature in FEATURES}
+    # And the two that the calibration tells apart: its offsets by phase and by segment.
+    labels = {feature.label for feature in FEATURES} | {"Segment", "Campaign phase"}
     told = Scorer.open(walked.home).assess_cohort(walked.last)
     silent = [one for one in told if not one.explanation.lowers and not one.explanation.raises]
     assert len(silent) <= len(told) / 50

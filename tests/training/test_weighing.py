@@ -40,12 +40,13 @@ def weights(tmp_path: Path) -> Path:
 
 
 def test_weights_are_tried_on_snapshots_that_the_model_did_not_learn_from(home: Home, weights: Path) -> None:
+    before = policy_changes(home)
     found = weigh(home, weights, CUT)
     fold = trained().split.final
     tested = fold.test(trained().snapshots).sum()
     assert (found.model_version, found.name) == ("1", "use first")
     assert 0 < found.rows <= tested
-    assert policy_changes(home) == ()
+    assert policy_changes(home) == before
 
 
 def test_what_is_put_in_force_keeps_its_backtest_and_can_be_ended(home: Home, weights: Path) -> None:
