@@ -1,7 +1,7 @@
 """Which weights of the leads are in force, since when, and who said so?
 
 Grain: one row per activation or end, append-only, each with the backtest that was shown. The weights in force are those
-of the last row. They move no probability: they order a list and stand beside the health score.
+of the last row. They move no probability; no page or endpoint shows the index yet.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from training.commands.options import AsOfOption
 FileArgument = Annotated[Path, typer.Argument(dir_okay=False, help="YAML file: a name and a weight per subcategory.")]
 WhyOption = Annotated[str, typer.Option(help="The reason; kept in the record.")]
 
-group = typer.Typer(no_args_is_help=True, help="Weights of the leads: tried on the past, then put beside the score.")
+group = typer.Typer(no_args_is_help=True, help="Weights of the leads: tried on the past, and put on record.")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,7 +38,7 @@ def try_out(place: Home, progress: Progress, *, weights: FileArgument, as_of: As
 def activate(
     place: Home, progress: Progress, clock: Clock, *, weights: FileArgument, as_of: AsOfOption, why: WhyOption
 ) -> Answer:
-    """Try weights on the past and put them in force: an index beside the score, never in its chance."""
+    """Try weights on the past and put them on record as those in force; no score changes."""
     from training import weighing
 
     said = (getpass.getuser(), why)
