@@ -21,13 +21,13 @@ class Brought:
     @property
     def files(self) -> tuple[str, ...]:
         """The files without which it cannot be used, in the order of the mapping."""
-        return tuple(dict.fromkeys(name for entry in self._needed for name in _names(entry)))
+        return tuple(dict.fromkeys(name for entry in self._needed for name in entry.needed_files))
 
     @property
     def optional_files(self) -> tuple[str, ...]:
         """The files that a folder may lack."""
-        others = (name for entry in self.mapping.tables if entry.optional for name in _names(entry))
-        return tuple(name for name in dict.fromkeys(others) if name not in self.files)
+        named = (name for entry in self.mapping.tables for name in (*entry.files, *entry.other_files))
+        return tuple(name for name in dict.fromkeys(named) if name not in self.files)
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -67,8 +67,3 @@ def brought() -> tuple[Brought, ...]:
     folder = resources.files("features.sources").joinpath("mappings")
     names = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
     return tuple(Brought(name, load_mapping(name)) for name in names)
-
-
-def _names(entry: TableMapping) -> tuple[str, ...]:
-    other = (entry.only_in.file,) if entry.only_in else ()
-    return (*entry.files, *other, *(rule.file for rule in entry.look_up))

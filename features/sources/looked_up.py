@@ -64,7 +64,11 @@ def take_each(steps: Steps, number: int) -> str | None:
 
 
 def look_up(steps: Steps, rule: LookUp, others: Mapping[str, Rows]) -> None:
-    """Take columns from the one row of another file that fits."""
+    """Take columns from the one row of another file that fits; nulls where the folder lacks an optional file."""
+    if rule.optional and rule.file not in others:
+        for name in rule.take:
+            steps.add_column("look_up", name, "CAST(NULL AS VARCHAR)")
+        return
     place = f"look_up in {rule.file}"
     wanted = steps.compiled(place, rule.of)
     source, columns = f"SELECT * FROM {identifier(others[rule.file].relation)}", others[rule.file].columns

@@ -72,6 +72,13 @@ class LookUp(_Part):
     where: str | None = Field(default=None, description="look only among the other file's rows for which this holds")
     first_by: str | None = Field(default=None, description="of several rows take the first by this (text in ISO form)")
     required: bool = Field(default=True, description="refuse a row with a key that is not found; false = take null")
+    optional: bool = Field(default=False, description="the folder may lack the file: every row takes null")
+
+    @model_validator(mode="after")
+    def _takes_null_without_its_file(self) -> Self:
+        if self.optional and self.required:
+            raise ValueError("a look-up in an optional file needs required: false")
+        return self
 
 
 class Numbered(_Part):
@@ -128,6 +135,18 @@ class TableMapping(_Part):
     def files(self) -> tuple[str, ...]:
         """The files, one or several."""
         return (self.file,) if isinstance(self.file, str) else self.file
+
+    @property
+    def needed_files(self) -> tuple[str, ...]:
+        """The files without which it cannot be used: its own, and those that it has to look into."""
+        own = (*self.files, *((self.only_in.file,) if self.only_in else ()))
+        return (*own, *(rule.file for rule in self.look_up if not rule.optional))
+
+    @property
+    def other_files(self) -> tuple[str, ...]:
+        """The files that it looks into, optional ones too."""
+        only_in = (self.only_in.file,) if self.only_in else ()
+        return (*only_in, *(rule.file for rule in self.look_up))
 
     @property
     def names_people(self) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 from features.errors import DataContractError, UsageError
 from features.events import TABLES
 from features.manifest import sha256_of
-from features.sources.mapping import Mapping, OnlyIn, TableMapping
+from features.sources.mapping import Mapping, TableMapping
 from features.sources.reader import Source, sources_in
 
 CONTRACT_VERSION = "1"
@@ -104,8 +104,9 @@ def mapped_plan(folder: Path, mapping: Mapping) -> Plan:
     parts: dict[str, list[Part]] = {}
     missing: list[str] = []
     for entry in mapping.tables:
-        lacking = [name for name in _names(entry) if not _matching(sources, name)] if entry.optional else []
-        missing += lacking
+        absent = [name for name in (*entry.files, *entry.other_files) if not _matching(sources, name)]
+        lacking = [name for name in entry.needed_files if name in absent] if entry.optional else []
+        missing += lacking or [name for name in absent if name not in entry.needed_files]
         if not lacking:
             parts.setdefault(entry.table, []).extend(_parts(sources, entry))
     if not parts:
@@ -122,14 +123,10 @@ def mapped_plan(folder: Path, mapping: Mapping) -> Plan:
 
 
 def _parts(sources: Sequence[Source], entry: TableMapping) -> list[Part]:
-    others = {name: _named(sources, name) for name in _names(entry)[len(entry.files) :]}
+    there = [name for name in entry.other_files if name in entry.needed_files or _matching(sources, name)]
+    others = {name: _named(sources, name) for name in there}
     files = dict.fromkeys(source for name in entry.files for source in _named(sources, name))
     return [Part(source, entry, others) for source in files]
-
-
-def _names(entry: TableMapping) -> list[str]:
-    only_in = [entry.only_in.file] if isinstance(entry.only_in, OnlyIn) else []
-    return [*entry.files, *only_in, *(rule.file for rule in entry.look_up)]
 
 
 def _matching(sources: Sequence[Source], name: str) -> tuple[Source, ...]:

@@ -185,3 +185,14 @@ def test_what_an_export_says_later_was_not_known_before(
         before, after = kept[table], known(later, table)
         # A state that the later export overwrites is gone from it; none may be new or say something else.
         assert [row for row in after if row not in before] == [], table
+
+
+def test_a_chargebee_site_without_contract_terms_is_read_as_it_is_each_billed_period_a_contract(tmp_path: Path) -> None:
+    folder, home = copy_of_export("chargebee", tmp_path / "in"), home_in(tmp_path)
+    (folder / "contract_terms.jsonl").unlink()
+    report = take_export(home, "chargebee", folder=folder)
+    assert report.missing_files == ("contract_terms.jsonl",)
+    taken = {row["contract_id"] for row in stored(home, "contracts_history", "contract_id")}
+    with_terms = {row["subscription_id"] for row in lines_of("chargebee", "contract_terms")}
+    billed = {row["subscription_id"] for row in lines_of("chargebee", "invoices") if row.get("subscription_id")}
+    assert with_terms & billed & taken, "those that had terms are contracts still, from what was billed"

@@ -291,9 +291,27 @@ def test_an_optional_entry_whose_look_up_file_is_missing_is_left_out_as_well(tmp
     assert ([table.table for table in report.tables], report.missing_files) == (["tickets_history"], ("accounts.csv",))
 
 
+def test_a_look_up_in_an_optional_file_takes_null_where_the_folder_lacks_it_and_the_file_is_told(
+    tmp_path: Path,
+) -> None:
+    found = {**LOOK_UP, "required": False, "optional": True}
+    table = {**USAGE, "look_up": [found], "columns": {**USAGE["columns"], "user_key": "COALESCE(account, 'nobody')"}}
+    write_text(tmp_path / "in", "orders.csv", ORDERS, "1,North,o,2024-01-01,1,1")
+    mapping, home = write_mapping(tmp_path, table), home_in(tmp_path)
+    report = take_in(home, tmp_path / "in", mapping=mapping)
+    assert [row["user_key"] for row in stored(home, "usage_daily", "user_key")] == ["nobody"]
+    assert report.missing_files == ("accounts.csv",)
+    # The file that comes later is another input: the same rows are read again, and take what it says.
+    write_text(tmp_path / "in", "accounts.csv", "site,account,kind", "north,ann,x")
+    later = take_in(home, tmp_path / "in", mapping=mapping)
+    assert {row["user_key"] for row in stored(home, "usage_daily", "user_key")} == {"nobody", "ANN"}
+    assert later.missing_files == ()
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        ({"look_up": [{**LOOK_UP, "optional": True}]}, "a look-up in an optional file needs required: false"),
         ({"leave_out": {"status": ["x"]}}, "leave_out of status, which is no mapped column with values"),
         ({"each": {"list": "state"}}, "each.item"),
         ({"look_up": [{**LOOK_UP, "take": {}}]}, "look_up"),
