@@ -1,5 +1,5 @@
 # Two commands: `make demo` runs the whole main job and serves it, `make test` passes the tests.
-# Each sets up what it needs: a virtual environment in .venv with the locked packages.
+# Each sets up what it needs: a virtual environment in .venv with the locked packages (the demo needs fewer).
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -8,11 +8,12 @@ SERVE ?= 1
 PORT ?= 3000
 WORKERS ?= 2
 HOME_DIR ?= .pulse
+RUNS := $(VENV)/.runs
 READY := $(VENV)/.ready
 
 .PHONY: demo test test-full check bench reference lock clean
 
-demo: $(READY)
+demo: $(RUNS)
 	$(BIN)/pulse demo --home $(HOME_DIR) --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve,--serve)
 
 # Two workers: one per core of the machine the limits are set for.
@@ -34,16 +35,22 @@ bench: $(READY)
 reference: $(READY)
 	$(BIN)/python -m features.reference docs tests/features
 
-$(READY): requirements.lock pyproject.toml
+$(RUNS): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-# Needs uv; writes names, versions and hashes only.
+$(READY): requirements-dev.lock $(RUNS)
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-dev.lock
+	touch $@
+
+# Needs uv; writes names, versions and hashes only. What runs has the same versions in both.
+COMPILE := uv pip compile pyproject.toml --group build --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links --quiet
 lock:
-	uv pip compile pyproject.toml --extra dev --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
-		--generate-hashes --no-header --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
+	$(COMPILE) --extra dev --output-file requirements-dev.lock
+	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock
 
 clean:
 	rm -rf $(VENV) .pulse build *.egg-info

@@ -107,21 +107,33 @@ def test_help_does_not_load_a_heavy_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_every_direct_dependency_is_locked_within_its_bounds() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [Requirement(text) for text in [*project["dependencies"], *project["optional-dependencies"]["dev"]]]
-    lines = re.findall(
-        r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE
-    )
-    locked = {name.lower().replace("_", "-"): version for name, version in lines}
+def locked(name: str) -> dict[str, str]:
+    """Version per package of a lock."""
+    lines = re.findall(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==(\S+)", (ROOT / name).read_text(), re.MULTILINE)
+    return {package.lower().replace("_", "-"): version for package, version in lines}
+
+
+@pytest.mark.parametrize(("name", "extras"), [("requirements.lock", ()), ("requirements-dev.lock", ("dev",))])
+def test_every_direct_dependency_is_locked_within_its_bounds(name: str, extras: tuple[str, ...]) -> None:
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project, build = document["project"], document["dependency-groups"]["build"]
+    more = [need for extra in extras for need in project["optional-dependencies"][extra]]
+    held = locked(name)
     outside = [
-        str(need) for need in wanted if not need.specifier.contains(locked.get(need.name.lower().replace("_", "-"), ""))
+        str(need)
+        for need in map(Requirement, [*project["dependencies"], *build, *more])
+        if not need.specifier.contains(held.get(need.name.lower().replace("_", "-"), ""))
     ]
     assert outside == []
 
 
-def test_the_lock_names_no_address_and_hashes_everything() -> None:
-    lock = (ROOT / "requirements.lock").read_text()
+def test_what_runs_is_tested_in_the_version_in_which_it_runs() -> None:
+    assert locked("requirements.lock").items() <= locked("requirements-dev.lock").items()
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+def test_a_lock_names_no_address_and_hashes_everything(name: str) -> None:
+    lock = (ROOT / name).read_text()
     assert "://" not in lock
     assert "--index" not in lock
     blocks = re.split(r"\n(?=[a-z0-9])", lock.strip(), flags=re.IGNORECASE)
