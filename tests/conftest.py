@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 WALKS = ("tests/test_walk", "tests/notebooks/")
 """Files whose tests read the walk: they go to one worker, which makes it once."""
+FIRST = ("walk", "tests/features/test_spark_engine.py", "tests/features/test_kept_usage.py")
+"""What takes longest, though it is few tests: begun last, it would keep one worker alone at the end."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -32,6 +34,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             return "walk" if nodeid.startswith(WALKS) else nodeid.split("::", maxsplit=1)[0]
+
+        def _assign_work_unit(self, node: Any) -> None:
+            for scope in reversed(FIRST):
+                if scope in self.workqueue:
+                    self.workqueue.move_to_end(scope, last=False)
+            super()._assign_work_unit(node)
 
     return ByFile(config, log)
 
