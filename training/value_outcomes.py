@@ -68,14 +68,19 @@ def target_outcomes(home: Home, data_cut: datetime, config: TrainingConfig) -> p
     lapses = outcomes(home, data_cut, config)
     if not config.target.recurs:
         return lapses
+    rule = ChangeRule(config.contraction_share, config.upsell_share, config.grace)
+    found = {account: value_changes(moves, rule) for account, moves in value_moves(home, data_cut, config).items()}
+    return _frame(found, config.target, lapses, require_utc(data_cut))
+
+
+def value_moves(home: Home, data_cut: datetime, config: TrainingConfig) -> dict[str, list[Move]]:
+    """What the contracts of every account were worth from which day on, as known at ``data_cut``."""
     cut = require_utc(data_cut)
     with open_resolved(Warehouse(home)) as engine:
         engine.name_rows("label_cut", pa.table({"data_cut": pa.array([cut], pa.timestamp("us", tz="UTC"))}))
         covered = coverage(engine, config.grace)
         states = _states(engine.fetch(_STATES).to_pylist())
-    rule = ChangeRule(config.contraction_share, config.upsell_share, config.grace)
-    found = {account: value_changes(_moves(account, covered, states, config), rule) for account in covered.contracts}
-    return _frame(found, config.target, lapses, cut)
+    return {account: _moves(account, covered, states, config) for account in covered.contracts}
 
 
 def _states(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[_State]]:

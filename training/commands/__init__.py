@@ -10,9 +10,9 @@ from types import ModuleType
 
 import typer
 
-from training.commands import experiments, governing, life, modelling, proving, watching, weighing
+from training.commands import acting, experiments, governing, life, modelling, proving, watching, weighing
 
-_GROUPS: tuple[ModuleType, ...] = (modelling, life, governing, weighing, proving, watching, experiments)
+_GROUPS: tuple[ModuleType, ...] = (modelling, life, governing, weighing, proving, watching, experiments, acting)
 
 
 def add_training_commands(app: typer.Typer) -> None:
