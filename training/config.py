@@ -140,6 +140,11 @@ class TrainingConfig(_Frozen):
         ge=1,
         description="boosting rounds a trial may reach; with random cut points 400 to 1,200 gave the same order",
     )
+    smaller_steps: int = Field(
+        default=3,
+        ge=1,
+        description="steps of the final fit for one of the search, each so many times smaller; 1 = as searched",
+    )
     patience_rounds: int = Field(
         default=40, ge=1, description="rounds without gain on later, held-out time after which a fold stops"
     )

@@ -22,7 +22,7 @@ from training.baselines import PENALTIES, fit_logistic
 from training.calibrate import GROUPINGS, Calibration, calibrate
 from training.config import TrainingConfig
 from training.dataset import training_rows
-from training.fit import fit_hazard, input_names, margins
+from training.fit import fit_hazard, in_smaller_steps, input_names, margins
 from training.inputs import numbers_of
 from training.labels import horizon_labels
 from training.material import Material
@@ -102,7 +102,7 @@ def _boosted(rival: Rival, ground: Ground, progress: Progress) -> Stated:
         seeded = config.model_copy(update={"seed": ground.seed(rival, repeat)})
         found = search(past, ground.blocks.walk_forward, seeded)
         calibration = calibrate(_masked(found.out_of_fold, rival), seeded)
-        booster = fit_hazard(past, found.params, found.rounds, seeded).booster
+        booster = fit_hazard(past, *in_smaller_steps(found.params, found.rounds, seeded), seeded).booster
         risks.append(_risk(booster, calibration, tested, rival, seeded))
         losses.append(found.value)
         rounds.append(found.rounds)

@@ -19,6 +19,7 @@ from training.fit import (
     bounded_params,
     capacity_for,
     fit_hazard,
+    in_smaller_steps,
     inputs_of,
     later_losses,
     margins,
@@ -176,3 +177,18 @@ def test_losses_on_later_time_are_log_losses_and_stop_when_they_no_longer_fall()
     z, y, w = margins(booster, inputs_of(later), threads=1), later["y"].to_numpy(), later["weight"].to_numpy()
     expected = np.average(np.logaddexp(0, z) - y * z, weights=w)
     assert losses[-1] == pytest.approx(expected, abs=1e-6)
+
+
+def test_smaller_steps_end_where_the_search_ended_and_depend_less_on_the_seed() -> None:
+    rows = trained().development
+    later, dataset = inputs_of(rows), binned(rows)
+    params, rounds = in_smaller_steps(PARAMS, 20, SMALL)
+    assert (rounds, params) == (60, {**PARAMS, "learning_rate": PARAMS["learning_rate"] / 3})
+    assert in_smaller_steps(PARAMS, 20, SMALL.model_copy(update={"smaller_steps": 1})) == (PARAMS, 20)
+    coarse, fine = (
+        np.stack([margins(boosted(dataset, own, count, seed=seed, threads=1), later, threads=1) for seed in range(4)])
+        for own, count in ((PARAMS, 20), (params, rounds))
+    )
+    assert fine.std(axis=0).mean() < 0.8 * coarse.std(axis=0).mean()
+    assert np.corrcoef(fine.mean(axis=0), coarse.mean(axis=0))[0, 1] > 0.97
+    assert fine.mean() == pytest.approx(coarse.mean(), abs=0.1)
