@@ -1,65 +1,169 @@
-"""Where is our own small state (promotion log, score ledger), and how is it opened so that nothing is lost?"""
+"""Where is our own small state (promotion log, score ledger, keys, ...), and how is it opened so that nothing is lost?
+
+One SQLite file of the home, or one PostgreSQL database (:mod:`features.state_place`), with the same laws: commits are
+on disk when they return, one writer works at a time and readers never wait, append-only is kept by triggers. The tables
+are made by :mod:`features.migrations`, which opening runs where it has to.
+"""
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Column, Connection, Engine, MetaData, NullPool, create_engine, event, inspect, text
+import psycopg
+from sqlalchemy import Connection, Engine, NullPool, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import ExceptionContext
 
+from features.errors import ServiceUnavailable
+from features.migrations import bring_to_head
 from features.settings import Home
+from features.state_place import BUSY_SECONDS, StatePlace
+from features.state_turn import take_turn
+from features.storage_failure import storage_full
 
-_FORBID = """
-CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb} ON {table}
-BEGIN SELECT RAISE(ABORT, '{what} is append-only'); END
-"""
+_SQLITE_FULL, _SQLITE_NO_ROOM_BESIDE = 13, 4874
+_FULL, _LOCKED = ("53100", "53400"), ("55P03",)
+"""PostgreSQL's codes for a full disk and for a lock that was not given in time."""
 
 
-def open_state(home: Home) -> Engine:
-    """The SQL engine of one home's state: SQLite in WAL mode, every commit synced to disk.
+def has_state(home: Home) -> bool:
+    """Was anything ever written? Asking makes no file; a PostgreSQL that is named counts as there."""
+    return StatePlace.from_environment().address is not None or home.state.exists()
 
-    Writers wait up to 5 s for each other instead of failing at once.
+
+def open_state(home: Home, *, what: str = "our state") -> Engine:
+    """The SQL engine of one home's state; its first use makes every table of this version. Failures name ``what``.
+
+    Raises (in every use of the engine):
+        ServiceUnavailable: it cannot be opened, or another writer holds it for more than 5 s.
+        StorageFull: its disk is full; nothing of the transaction counts.
+        IntegrityError: a newer version of campaign-pulse has changed its tables.
     """
-    home.prepare()
-    # No pool: a connection ends with its use, so nothing stays open across a fork or at exit.
-    engine = create_engine(f"sqlite:///{home.state}", poolclass=NullPool)
-    event.listen(engine, "connect", _make_durable)
+    engine = engine_of(home, what=what)
+    at_head: list[bool] = []
+
+    def open_first(_connection: Connection) -> None:
+        # At the first use, not before: who only makes an engine makes no file.
+        if not at_head:
+            bring_to_head(engine_of(home, what=what))
+            at_head.append(True)
+
+    event.listen(engine, "engine_connect", open_first)
     return engine
 
 
-def make_append_only(engine: Engine, tables: MetaData, *, what: str) -> None:
-    """Make what is missing of the tables, and the triggers that refuse every change of a row that was written.
+def engine_of(home: Home, *, what: str = "our state") -> Engine:
+    """The engine without a look at the tables; for those who change them."""
+    place = StatePlace.from_environment()
+    # No pool: a connection ends with its use, so nothing stays open across a fork or at exit, and a server that was
+    # started again is found by the next one. No parameters: an error must not tell what a row holds.
+    if place.address is None:
+        home.prepare()
+        engine = create_engine(f"sqlite:///{home.state}", poolclass=NullPool, hide_parameters=True)
+        event.listen(engine, "connect", _make_durable)
+    else:
+        parts = place.connection_parts()
+        engine = create_engine(
+            "postgresql+psycopg://",
+            creator=lambda: psycopg.connect(**parts),
+            poolclass=NullPool,
+            hide_parameters=True,
+        )
+        event.listen(engine, "before_execute", _queue_up)
+    where = place.shown() if place.address else f"the file {home.state}"
+    event.listen(engine, "handle_error", _explains(what, where))
+    return engine
 
-    A column that came after a row was written is null in it, so only nullable ones may come later. ``what`` names the
-    record in the refusal: "the promotion log".
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that is the only writer from its first statement on, so that what it reads holds when it writes.
+
+    It commits when left in peace and leaves nothing when left by an error. A transaction that only writes
+    (``engine.begin()``) takes the same turn at its first change.
     """
-    tables.create_all(engine)
-    _add_columns(engine, tables)
-    with engine.begin() as connection:
-        for table in tables.tables:
-            for verb in ("UPDATE", "DELETE"):
-                connection.execute(text(_FORBID.format(table=table, verb=verb, what=what)))
-
-
-def _add_columns(engine: Engine, tables: MetaData) -> None:
     with engine.connect() as connection:
-        if not _missing_columns(connection, tables):
-            return
-    with engine.begin() as connection:
-        # Two processes may open an older home at once: the second waits here and then finds nothing missing.
-        connection.execute(text("BEGIN IMMEDIATE"))
-        for column in _missing_columns(connection, tables):
-            kind = column.type.compile(connection.dialect)
-            connection.execute(text(f"ALTER TABLE {column.table.name} ADD COLUMN {column.name} {kind}"))
+        take_turn(connection)
+        yield connection
+        connection.commit()
 
 
-def _missing_columns(connection: Connection, tables: MetaData) -> list[Column[Any]]:
-    found = inspect(connection)
-    held = {table.name: {column["name"] for column in found.get_columns(table.name)} for table in tables.sorted_tables}
-    return [column for table in tables.sorted_tables for column in table.columns if column.name not in held[table.name]]
+def held_open(engine: Engine) -> sqlite3.Connection | None:
+    """A connection that does nothing but stay, for whoever reads for long; None where a server holds the state.
+
+    The last connection that goes takes the files beside a SQLite file with it. A full disk could not make them anew,
+    and reading would stop.
+    """
+    if engine.dialect.name != "sqlite":
+        return None
+    held = sqlite3.connect(str(engine.url.database), check_same_thread=False)
+    held.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+    return held
+
+
+def insert_new(connection: Connection | Engine, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that leaves out rows whose key is taken, in the words of the product behind a connection."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()
 
 
 def _make_durable(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON"):
+    # The wait comes first: two processes may turn a new file to WAL at once.
+    waits = f"busy_timeout={BUSY_SECONDS * 1000:.0f}"
+    for pragma in (waits, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _queue_up(connection: Connection, statement: Any, _many: Any, _params: Any, _options: Mapping[str, Any]) -> None:
+    # As SQLite does by itself: one writer from its first change to its commit. So numbers rise in the order of commits.
+    if getattr(statement, "is_dml", False):
+        take_turn(connection)
+
+
+def _explains(what: str, where: str) -> Any:
+    def explain(context: ExceptionContext) -> ServiceUnavailable | None:
+        failure = context.original_exception
+        if isinstance(failure, psycopg.Error):
+            return _postgresql_failure(failure, what, where)
+        return _sqlite_failure(failure, what, where)
+
+    return explain
+
+
+def _sqlite_failure(failure: BaseException, what: str, where: str) -> ServiceUnavailable | None:
+    code = getattr(failure, "sqlite_errorcode", None)
+    if code is None or isinstance(failure, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+        return None
+    if code & 0xFF == _SQLITE_FULL or code == _SQLITE_NO_ROOM_BESIDE:
+        return storage_full()
+    name = str(getattr(failure, "sqlite_errorname", "SQLITE_ERROR"))
+    if name == "SQLITE_ERROR":
+        return None  # a statement that is wrong: our defect, not the file's
+    return _does_not_answer(what, where, name)
+
+
+def _postgresql_failure(failure: psycopg.Error, what: str, where: str) -> ServiceUnavailable | None:
+    if failure.sqlstate in _FULL:
+        return storage_full()
+    if failure.sqlstate in _LOCKED:
+        return _does_not_answer(what, where, f"another writer holds it for more than {BUSY_SECONDS:.0f} s")
+    if isinstance(failure, psycopg.OperationalError | psycopg.InterfaceError):
+        # Its words may repeat a user or a row.
+        return _does_not_answer(what, where, type(failure).__name__)
+    return None
+
+
+def _does_not_answer(what: str, where: str, found: str) -> ServiceUnavailable:
+    return ServiceUnavailable(
+        f"{what} does not answer",
+        expected=f"{where}, ready to be read and written",
+        found=found,
+        todo="check the free space and the owner of the home directory, that no other program holds it, or that the "
+        "server of PULSE_STATE runs; a damaged file comes back with `pulse restore`",
+    )

@@ -17,9 +17,10 @@ import sqlalchemy as sa
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from features.audit_log import Deed, What, write
 from features.errors import ConfigError, GateRefused, UsageError
 from features.settings import Home
-from features.state import make_append_only, open_state
+from features.state import has_state, open_state
 from training.roles import Decision, Role
 
 GOVERNANCE_VARIABLE = "PULSE_GOVERNANCE"
@@ -122,12 +123,19 @@ def record(home: Home, approval: Approval, rule: Governance) -> Approval:
                 why=approval.why,
             )
         )
+        write(connection, _deed(approval, standing))
     return approval
+
+
+def _deed(approval: Approval, standing: Mapping[Role, Approval]) -> Deed:
+    after = {"role": approval.role, "decision": approval.decision, "against": approval.against, "why": approval.why}
+    before = {"approved by": [str(role) for role in standing]}
+    return Deed(approval.at, approval.who, What.APPROVAL, f"model {approval.version}", before, after)
 
 
 def approvals(home: Home) -> tuple[Approval, ...]:
     """Every approval and withdrawal, oldest first; empty where there is no state yet (and none is made)."""
-    if not home.state.exists():
+    if not has_state(home):
         return ()
     with _opened(home).connect() as connection:
         rows = connection.execute(sa.select(_RECORD).order_by(_RECORD.c.id)).mappings().all()
@@ -173,9 +181,7 @@ def _named(version: str | None) -> str:
 
 
 def _opened(home: Home) -> sa.Engine:
-    engine = open_state(home)
-    make_append_only(engine, _METADATA, what="the record of approvals")
-    return engine
+    return open_state(home, what="the record of approvals")
 
 
 def _unreadable(found: str) -> ConfigError:

@@ -1,7 +1,7 @@
 """Which weights of the leads are in force, since when, and who said so?
 
 Grain: one row per activation or end, append-only, each with the backtest that was shown. The weights in force are those
-of the last row. They move no probability; no page or endpoint shows the index yet.
+of the last row. They move no probability: pages and endpoints show the order they give beside the model's.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from features.audit_log import Deed, What, write
 from features.errors import MissingStateError
 from features.settings import Home
-from features.state import make_append_only, open_state
+from features.state import has_state, open_state
 from training.policy import PolicyWeights
 
 _METADATA = sa.MetaData()
@@ -33,13 +34,17 @@ _LOG = sa.Table(
 
 @dataclass(frozen=True, slots=True)
 class PolicyChange:
-    """One line of the record; ``weights`` and ``backtest`` are None where weights were put out of force."""
+    """One line of the record; ``weights`` and ``backtest`` are None where weights were put out of force.
+
+    ``number`` names the line for good; None before it is written.
+    """
 
     at: datetime
     who: str
     why: str
     weights: PolicyWeights | None
     backtest: dict[str, Any] | None
+    number: int | None = None
 
     def line(self) -> str:
         """The change in words."""
@@ -49,26 +54,36 @@ class PolicyChange:
 
 def policy_changes(home: Home) -> tuple[PolicyChange, ...]:
     """Every change, oldest first; empty where there is no state yet (and none is made)."""
-    if not home.state.exists():
+    if not has_state(home):
         return ()
     with _opened(home).connect() as connection:
         rows = connection.execute(sa.select(_LOG).order_by(_LOG.c.id)).mappings().all()
-    return tuple(
-        PolicyChange(
-            at=datetime.fromisoformat(row["at"]),
-            who=row["who"],
-            why=row["why"],
-            weights=PolicyWeights.model_validate_json(row["weights"]) if row["weights"] else None,
-            backtest=json.loads(row["backtest"]) if row["backtest"] else None,
-        )
-        for row in rows
-    )
+    return tuple(_change(row) for row in rows)
 
 
 def weights_in_force(home: Home) -> PolicyWeights | None:
     """The weights in force; None when none are."""
     changes = policy_changes(home)
     return changes[-1].weights if changes else None
+
+
+class InForce:
+    """The change that put the weights in force which are in force now; cheap to be asked again and again."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._engine: sa.Engine | None = None
+
+    def now(self) -> PolicyChange | None:
+        """The change, with its number; None when no weights are in force. Makes no state where there is none."""
+        if self._engine is None:
+            if not has_state(self._home):
+                return None
+            self._engine = _opened(self._home)
+        with self._engine.connect() as connection:
+            row = connection.execute(sa.select(_LOG).order_by(_LOG.c.id.desc()).limit(1)).mappings().first()
+        change = _change(row) if row else None
+        return change if change and change.weights else None
 
 
 def put_in_force(home: Home, change: PolicyChange) -> PolicyChange:
@@ -92,6 +107,17 @@ def end(home: Home, *, who: str, why: str, at: datetime) -> PolicyChange:
     return _append(home, PolicyChange(at, who, why, None, None))
 
 
+def _change(row: sa.RowMapping) -> PolicyChange:
+    return PolicyChange(
+        at=datetime.fromisoformat(row["at"]),
+        who=row["who"],
+        why=row["why"],
+        weights=PolicyWeights.model_validate_json(row["weights"]) if row["weights"] else None,
+        backtest=json.loads(row["backtest"]) if row["backtest"] else None,
+        number=row["id"],
+    )
+
+
 def _append(home: Home, change: PolicyChange) -> PolicyChange:
     with _opened(home).begin() as connection:
         connection.execute(
@@ -103,10 +129,10 @@ def _append(home: Home, change: PolicyChange) -> PolicyChange:
                 backtest=json.dumps(change.backtest, sort_keys=True) if change.backtest else None,
             )
         )
+        after = {"weights": change.weights.model_dump(mode="json") if change.weights else None, "why": change.why}
+        write(connection, Deed(change.at, change.who, What.WEIGHTS, "the leads' weights", None, after))
     return change
 
 
 def _opened(home: Home) -> sa.Engine:
-    engine = open_state(home)
-    make_append_only(engine, _METADATA, what="the record of weights")
-    return engine
+    return open_state(home, what="the record of weights")

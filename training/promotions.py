@@ -14,9 +14,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from features.audit_log import Deed, What, write
 from features.errors import GateRefused, MissingStateError, UsageError
 from features.settings import Home
-from features.state import make_append_only, open_state
+from features.state import has_state, open_state
 from training.target import target_of
 
 _METADATA = sa.MetaData()
@@ -83,7 +84,7 @@ def require_current(home: Home) -> Champion:
 
 def log(home: Home) -> tuple[Promotion, ...]:
     """Every promotion and rollback, oldest first; empty where there is no state yet (and none is made)."""
-    if not home.state.exists():
+    if not has_state(home):
         return ()
     with _opened(home).connect() as connection:
         rows = connection.execute(sa.select(_LOG).order_by(_LOG.c.id)).mappings().all()
@@ -96,6 +97,24 @@ def promote(home: Home, version: str, *, who: str, why: str, verdict: dict[str, 
     Raises:
         GateRefused: the verdict is missing or not passed, or the model foresees something else.
         UsageError: the version is live already.
+    """
+    require_passed(version, verdict)
+    champion = current(home)
+    if champion is not None and champion.version == version:
+        raise UsageError(
+            f"version {version} is live already",
+            expected="a version that is not live",
+            found=f"the live version {version}",
+            todo="run `pulse models` to see the others",
+        )
+    return _append(home, Promotion(at, who, why, "promote", champion.version if champion else None, version, verdict))
+
+
+def require_passed(version: str, verdict: dict[str, Any]) -> None:
+    """Do nothing where a version may answer people: its verdict passed, and it is a model of who leaves.
+
+    Raises:
+        GateRefused: the verdict is missing or not passed, or the model foresees something else.
     """
     target, _ = target_of(version)
     if target.recurs:
@@ -113,15 +132,13 @@ def promote(home: Home, version: str, *, who: str, why: str, verdict: dict[str, 
             found=f"refused by {', '.join(refused)}" if refused else "no verdict",
             todo="read the reasons with `pulse models`, then train again",
         )
-    champion = current(home)
-    if champion is not None and champion.version == version:
-        raise UsageError(
-            f"version {version} is live already",
-            expected="a version that is not live",
-            found=f"the live version {version}",
-            todo="run `pulse models` to see the others",
-        )
-    return _append(home, Promotion(at, who, why, "promote", champion.version if champion else None, version, verdict))
+
+
+def standing(connection: sa.Connection) -> tuple[int, str | None]:
+    """How many promotions and rollbacks there were, which names what is live since the log only grows; and what is."""
+    newest = sa.select(_LOG.c.version_to).order_by(_LOG.c.id.desc()).limit(1)
+    count = connection.scalar(sa.select(sa.func.count()).select_from(_LOG)) or 0
+    return count, connection.scalar(newest)
 
 
 def rollback(home: Home, *, who: str, why: str, at: datetime) -> Promotion:
@@ -167,13 +184,18 @@ def _append(home: Home, promotion: Promotion) -> Promotion:
                 verdict=json.dumps(promotion.verdict, sort_keys=True),
             )
         )
+        write(connection, _deed(promotion))
     return promotion
 
 
+def _deed(done: Promotion) -> Deed:
+    what = What.ROLLBACK if done.action == "rollback" else What.PROMOTE
+    before, after = {"version": done.version_from}, {"version": done.version_to, "why": done.why}
+    return Deed(done.at, done.who, what, f"model {done.version_to}", before, after)
+
+
 def _opened(home: Home) -> sa.Engine:
-    engine = open_state(home)
-    make_append_only(engine, _METADATA, what="the promotion log")
-    return engine
+    return open_state(home, what="the promotion log")
 
 
 def _promotion(row: Any) -> Promotion:

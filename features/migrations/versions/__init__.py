@@ -1,0 +1,1 @@
+"""The versions of the state's tables, one file each."""
