@@ -68,9 +68,9 @@ class Kept:
         self._narrow(engine, step)
         return None
 
-    def whole(self, step: str, target: Path) -> Sequence[Path]:
-        """The files that make up a step's answer, with the one that its run wrote."""
-        return [*self._settled.files(), target] if step == STEP else [target]
+    def own_name(self, step: str) -> str:
+        """The name for what a run of the step answers; not the step's where kept rows are the rest of its answer."""
+        return f"own_{step}" if step == STEP and self._settled.files() else step
 
     def keep(self, engine: Engine) -> None:
         """Keep what the next build goes on from, when all steps are done."""

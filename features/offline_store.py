@@ -96,22 +96,18 @@ class SnapshotOfflineStore(OfflineStore):  # type: ignore[misc] # Feast has no t
         **_options: object,
     ) -> RetrievalJob:
         """The rows of ``entity_df`` with the wanted features beside them, row for row."""
-        if not isinstance(entity_df, pd.DataFrame):
-            raise UsageError(
-                "historical features are read for rows, not for a query",
-                expected="a data frame with keys and a moment",
-                found=type(entity_df).__name__,
-                todo="read the keys and moments first",
-            )
-        moment = infer_event_timestamp_from_entity_df(dict(entity_df.dtypes))
-        rows = pa.Table.from_pandas(entity_df, preserve_index=False)
+        asked = _rows_asked(entity_df)
+        moment = infer_event_timestamp_from_entity_df(dict(asked.dtypes))
+        rows = pa.Table.from_pandas(asked, preserve_index=False)
 
         def question(engine: QueryEngine) -> pa.Table:
-            answer = rows
+            answer, keys = rows, list[str]()
             for view in feature_views:
                 names = _wanted(view, feature_refs)
                 snapshots = _snapshots(config, view.batch_source, view.join_keys, names)
-                name_rows(engine, {key: rows.column(key) for key in view.join_keys}, rows.column(moment))
+                if view.join_keys != keys:
+                    keys = view.join_keys
+                    name_rows(engine, {key: rows.column(key) for key in keys}, rows.column(moment))
                 values = join_as_of(engine, snapshots, ttl=view.ttl or None)
                 for name in names:
                     shown = f"{view.projection.name_to_use()}__{name}" if full_feature_names else name
@@ -121,8 +117,8 @@ class SnapshotOfflineStore(OfflineStore):  # type: ignore[misc] # Feast has no t
         metadata = RetrievalMetadata(
             features=list(feature_refs),
             keys=[name for name in rows.column_names if name != moment],
-            min_event_timestamp=entity_df[moment].min(),
-            max_event_timestamp=entity_df[moment].max(),
+            min_event_timestamp=asked[moment].min(),
+            max_event_timestamp=asked[moment].max(),
         )
         return SnapshotRetrievalJob(question, config=config, full_feature_names=full_feature_names, metadata=metadata)
 
@@ -162,6 +158,17 @@ class SnapshotOfflineStore(OfflineStore):  # type: ignore[misc] # Feast has no t
         return SnapshotRetrievalJob(
             lambda engine: rows_between(engine, view, first=start_date, last=end_date), config=config
         )
+
+
+def _rows_asked(asked: pd.DataFrame | str | None) -> pd.DataFrame:
+    if not isinstance(asked, pd.DataFrame):
+        raise UsageError(
+            "historical features are read for rows, not for a query",
+            expected="a data frame with keys and a moment",
+            found=type(asked).__name__,
+            todo="read the keys and moments first",
+        )
+    return asked
 
 
 def _snapshots(config: RepoConfig, source: DataSource, keys: Sequence[str], names: Sequence[str]) -> SnapshotView:

@@ -26,6 +26,9 @@ NOTHING_SETTLED = datetime(1900, 1, 1, tzinfo=UTC)
 SETTLED_ROWS = "settled_windows"
 """The relation with the step's rows at ``run.settled_at``; empty when nothing is settled."""
 
+KEPT_ROWS = "kept_windows"
+"""The relation with all of its rows that are kept, up to that moment."""
+
 _TABLES = frozenset(
     {
         *("accounts_history", "account_aliases", "seat_assignments_history", "usage_daily", "usage_events"),
@@ -84,11 +87,11 @@ class Settled:
         """Say in ``run`` up to when all is settled, and name the rows to go on from."""
         kept = self.files()
         if kept:
-            engine.name("_kept_windows", kept, same_columns=True)
-            if engine.fetch(_OTHER_WEEKS.format(at=_literal(self.at))).column("n")[0].as_py():
+            engine.name(KEPT_ROWS, kept, same_columns=True)
+            if engine.fetch(_OTHER_WEEKS.format(at=_literal(self.at), kept=KEPT_ROWS)).column("n")[0].as_py():
                 self._sound, self.at, kept = [], NOTHING_SETTLED, []
         if kept:
-            engine.keep(SETTLED_ROWS, f"SELECT * FROM _kept_windows WHERE as_of = {_literal(self.at)}")
+            engine.keep(SETTLED_ROWS, f"SELECT * FROM {KEPT_ROWS} WHERE as_of = {_literal(self.at)}")
         run = engine.fetch("SELECT * FROM run")
         place = run.column_names.index("settled_at")
         engine.name_rows("run", run.set_column(place, "settled_at", pa.array([self.at], _MOMENT)))
@@ -149,7 +152,7 @@ _OTHER_WEEKS = """
 SELECT COUNT(*) AS n FROM (
     SELECT account_id, MIN(as_of) AS first, COUNT(*) AS weeks FROM account_weeks WHERE as_of <= {at} GROUP BY account_id
 ) AS today
-FULL JOIN (SELECT account_id, MIN(as_of) AS first, COUNT(*) AS weeks FROM _kept_windows GROUP BY account_id) AS kept
+FULL JOIN (SELECT account_id, MIN(as_of) AS first, COUNT(*) AS weeks FROM {kept} GROUP BY account_id) AS kept
     ON today.account_id = kept.account_id
 WHERE today.first IS DISTINCT FROM kept.first OR today.weeks IS DISTINCT FROM kept.weeks
 """

@@ -25,6 +25,7 @@ from features.identity import ALIASES, aliases_in
 from features.manifest import Dataset
 from features.progress import Progress, silent
 from features.settings import Home
+from features.storage_failure import is_full, storage_full
 from features.warehouse import Warehouse, open_engine
 
 BUSY_SECONDS = 60.0
@@ -125,6 +126,8 @@ class Shelf:
                 connection.executescript(_TABLES)
                 yield connection
         except sqlite3.OperationalError as cause:
+            if is_full(cause):
+                raise storage_full() from cause
             raise ServiceUnavailable(
                 "the rows by account cannot be read",
                 expected=f"a SQLite file at {self._path} that can be written within {BUSY_SECONDS:.0f} s",

@@ -11,21 +11,23 @@ import atexit
 import logging
 import os
 import shutil
-import socket
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.errors import ConfigError, ServiceUnavailable
 from features.portable import other_engine_sql
 from features.spark_files import address_of, parts_of, require_all_rows, schema_of, unreadable
+from features.spark_needs import no_java, no_master, require_answer, require_java
 from features.warehouse import granted_threads
 
 if TYPE_CHECKING:
@@ -57,11 +59,9 @@ _ALONE = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.ui.enabled": "false",
 }
-_ANSWER_SECONDS = 5
 _ROOM_SECONDS = 120
 """A cluster that runs no task of ours within two minutes is full, or has no workers."""
 
-_MASTER_PORT = 7077
 _TALKATIVE = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 """PySpark's own loggers repeat the message of a failure, cells and all."""
 
@@ -135,6 +135,25 @@ class SparkEngine:
         shutil.rmtree(target)
         return answer
 
+    def map_texts(self, work: Callable[[str], str], texts: Sequence[str]) -> list[str]:
+        """One answer per text, in their order; each is a task of its own on an executor.
+
+        ``work`` is a function of a module that the executors have as well.
+
+        Raises:
+            ServiceUnavailable: an executor could not do its task, or Spark stopped.
+        """
+
+        def answers(parts: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+            for part in parts:
+                yield part.assign(text=[work(text) for text in part["text"]])
+
+        columns = "place int, text string"
+        rows = self._session.sparkContext.parallelize(list(enumerate(texts)), len(texts))
+        told = self._session.createDataFrame(rows, columns).mapInPandas(answers, columns)
+        with _only_the_kind_of_a_failure():
+            return [row.text for row in sorted(told.collect(), key=lambda row: int(row.place))]
+
     def _rows(self, query: str) -> DataFrame:
         return self._session.sql(_translated(query))
 
@@ -195,16 +214,19 @@ def _started(master: str) -> SparkSession:
     from py4j.protocol import Py4JError  # noqa: PLC0415
     from pyspark.errors import PySparkException  # noqa: PLC0415
 
-    _require_java()
-    _require_answer(master)
+    require_java()
+    require_answer(master)
     is_alone = master.startswith("local")
+    if is_alone:
+        # Functions of ours run in the Python that has our packages; Spark asks for no other word than this one.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     settings: dict[str, bool | float | int | str | None] = {**_START, **(_ALONE if is_alone else {})}
     try:
         session = _installed().builder.master(master).config(map=settings).getOrCreate()
     except PySparkException as cause:
-        raise _no_java(cause.getCondition() or type(cause).__name__) from None
+        raise no_java(cause.getCondition() or type(cause).__name__) from None
     except Py4JError as cause:
-        raise _no_master(master, type(cause).__name__) from None
+        raise no_master(master, type(cause).__name__) from None
     atexit.register(session.stop)
     if not is_alone:
         _require_room(session, master)
@@ -216,44 +238,6 @@ def _hush() -> None:
 
     for name in _TALKATIVE:
         PySparkLogger.getLogger(name).setLevel(logging.CRITICAL + 1)
-
-
-def _require_java() -> None:
-    home = os.environ.get("JAVA_HOME")
-    if not (Path(home, "bin", "java").exists() if home else shutil.which("java")):
-        raise _no_java(f"none in JAVA_HOME ({home})" if home else "no `java` on the path, and no JAVA_HOME")
-
-
-def _no_java(found: str) -> ConfigError:
-    return ConfigError(
-        "Spark could not be started",
-        expected="Java 17 or 21",
-        found=found,
-        todo="install one (on Debian: default-jre-headless), or point JAVA_HOME at it",
-    )
-
-
-def _require_answer(master: str) -> None:
-    # Spark itself would try for a minute, and then fail with a message about something else.
-    if not master.startswith("spark://"):
-        return
-    for address in master.removeprefix("spark://").split(","):
-        host, _, port = address.rpartition(":") if ":" in address else (address, ":", str(_MASTER_PORT))
-        try:
-            with closing(socket.create_connection((host, int(port)), timeout=_ANSWER_SECONDS)):
-                return
-        except (OSError, ValueError):
-            continue
-    raise _no_master(master, "no answer")
-
-
-def _no_master(master: str, found: str) -> ServiceUnavailable:
-    return ServiceUnavailable(
-        "the Spark master does not take us",
-        expected=f"a Spark of our version at {master}",
-        found=found,
-        todo="check the address, and that the cluster is up",
-    )
 
 
 def _require_room(session: SparkSession, master: str) -> None:
@@ -274,10 +258,17 @@ def _require_room(session: SparkSession, master: str) -> None:
 @contextmanager
 def _only_the_kind_of_a_failure() -> Iterator[None]:
     from py4j.protocol import Py4JError, Py4JNetworkError  # noqa: PLC0415
-    from pyspark.errors import AnalysisException, PySparkException  # noqa: PLC0415
+    from pyspark.errors import AnalysisException, PySparkException, PythonException  # noqa: PLC0415
 
     try:
         yield
+    except PythonException:
+        raise ServiceUnavailable(
+            "a Spark executor could not do its task",
+            expected="executors with our Python, our packages, and the memory for them",
+            found="a failure of Python there",
+            todo="look at the log of the executor; PYSPARK_PYTHON says which Python it takes",
+        ) from None
     except AnalysisException:
         # A mistake of ours.
         raise

@@ -19,7 +19,7 @@ from features.errors import MissingStateError
 from features.kept import Kept
 from features.progress import Progress, silent
 from features.query_engine import QueryEngine
-from features.settled import NOTHING_SETTLED, ROWS, SETTLED_ROWS
+from features.settled import KEPT_ROWS, NOTHING_SETTLED, ROWS, SETTLED_ROWS
 from features.vocabulary import WEEK, snapshot_at_or_before
 from features.warehouse import Engine
 
@@ -168,18 +168,29 @@ def name_run(
 def run_steps(
     engine: QueryEngine, steps: Sequence[str], scratch: Path, *, kept: Kept | None = None, progress: Progress = silent
 ) -> None:
-    """Run SQL steps in order; each answer is written to a Parquet file in ``scratch`` and gets the step's name.
+    """Run SQL steps in order; each answer gets the step's name, in memory or as a Parquet file in ``scratch``.
 
     Where an earlier build's answer, or a part of it, is ``kept``, that is taken.
     """
     for done, step in enumerate(steps, start=1):
         files = kept.answer(engine, step, scratch) if kept and isinstance(engine, Engine) else None
         if files is None:
-            target = scratch / f"{step}.parquet"
-            engine.write(step_sql(step), target)
-            files = kept.whole(step, target) if kept else [target]
-        engine.name(step, files, same_columns=True)
+            own = kept.own_name(step) if kept else step
+            _answer(engine, own, step_sql(step), scratch)
+            if own != step:
+                engine.name_query(step, f'SELECT * FROM "{KEPT_ROWS}" UNION ALL SELECT * FROM "{own}"')
+        else:
+            engine.name(step, files, same_columns=True)
         progress("build features", done, len(steps))
+
+
+def _answer(engine: QueryEngine, name: str, sql: str, scratch: Path) -> None:
+    if isinstance(engine, Engine) and engine.holds_answers:
+        engine.keep(name, sql)
+        return
+    target = scratch / f"{name}.parquet"
+    engine.write(sql, target)
+    engine.name(name, [target], same_columns=True)
 
 
 @cache

@@ -19,8 +19,11 @@ from features.events import ENVELOPE, TABLES, Column, Kind
 from features.manifest import Dataset
 from features.query_engine import QueryEngine
 from features.settings import Home
+from features.storage_failure import is_full, storage_full
 
 THREADS_VARIABLE = "PULSE_THREADS"
+ANSWERS_IN_MEMORY = 3_000_000
+"""A home with more stored rows has the answers between steps in files: a long history of them would fill the memory."""
 FIRST_AVAILABLE_AT = "first_available_at"
 """The fact of a stored file that tells from when its earliest row was known."""
 ROW = "_pulse_row"
@@ -52,15 +55,22 @@ class Engine:
     """One session of the query engine (DuckDB). Not shared between threads."""
 
     joins_as_of = True
+    holds_answers: bool = True
+    """Are answers between steps small enough for memory? Then a file would cost more than what it holds."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+        self._in_memory: set[str] = set()
 
     def name(self, name: str, files: Sequence[Path], *, same_columns: bool = False) -> None:
         """Let SQL read the files as one table of that name; columns are matched by name, missing ones are null.
 
         With ``same_columns`` a file that lacks a column of the first one is refused when it is read.
         """
+        if name in self._in_memory:
+            # A table in memory goes before a view of its name.
+            self._execute(f'DROP TABLE "{name}"')
+            self._in_memory.remove(name)
         listed = ", ".join(_quoted(str(path)) for path in files)
         union = "false" if same_columns else "true"
         self._execute(
@@ -72,10 +82,12 @@ class Engine:
         self._connection.register(f"_{name}_rows", rows)
         self._execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS SELECT * FROM "_{name}_rows"')
         self._connection.unregister(f"_{name}_rows")
+        self._in_memory.add(name)
 
     def keep(self, name: str, query: str) -> None:
         """Compute a query's answer, keep it in memory and give it a name; for answers of a few thousand rows."""
         self._execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {query}')
+        self._in_memory.add(name)
 
     def name_query(self, name: str, query: str) -> None:
         """Give a query's answer a name; it is computed when read."""
@@ -169,6 +181,8 @@ def _only_the_kind_of_a_failure() -> Iterator[None]:
     except _OUR_MISTAKES:
         raise
     except duckdb.Error as cause:
+        if is_full(cause):
+            raise storage_full() from None
         # The engine's own message may hold cell values; only its kind goes out, so the cause is cut off as well.
         raise IntegrityError(
             "the query engine could not read its input",
@@ -223,6 +237,8 @@ class Warehouse:
 
     def name_tables(self, engine: QueryEngine) -> None:
         """Give every canonical table its name in an engine."""
+        if isinstance(engine, Engine):
+            engine.holds_answers = sum(self.loaded_tables().values()) <= ANSWERS_IN_MEMORY
         for name in TABLES:
             files = self.dataset(name).files()
             if files:

@@ -3,7 +3,15 @@
 -- changes that follows an approval ends it.
 -- Grain in: version_lives, review_lives. Grain out: one row per asset, approval and span of Mondays [known_on, gone_on)
 -- at which it stands.
-WITH decisions AS (
+-- Assets that were last approved before every window of 26 weeks are left out.
+WITH late_approvals AS (
+    SELECT DISTINCT e.asset_id
+    FROM review_lives AS e
+    CROSS JOIN run AS r
+    WHERE e.type IN ('approved', 'client_approved') AND e.event_at >= r.first_as_of - INTERVAL 196 DAY
+),
+
+decisions AS (
     SELECT
         d.review_event_id,
         d.asset_id,
@@ -15,6 +23,8 @@ WITH decisions AS (
         GREATEST(d.known_on, v.known_on) AS known_on,
         LEAST(d.gone_on, v.gone_on) AS gone_on
     FROM review_lives AS d
+    INNER JOIN late_approvals AS l
+        ON d.asset_id = l.asset_id
     INNER JOIN version_lives AS v
         ON d.version_id = v.version_id
     WHERE

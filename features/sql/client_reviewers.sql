@@ -1,18 +1,23 @@
 -- How many people of the customer's clients took part in reviews in 13 weeks, as known at each snapshot?
--- Grain in: review_events. Grain out: one row per account and snapshot of account_weeks. clients_w13 = distinct actors
--- of events told as decided by the client; named_w26 = events of 26 weeks that name their actor at all: above 0 while a
--- source tells who reviews.
+-- Grain in: review_events. Grain out: one row per account and snapshot of account_weeks from the first that is built.
+-- clients_w13 = distinct actors of events told as decided by the client; named_w26 = events of 26 weeks that name their
+-- actor at all: above 0 while a source tells who reviews.
 WITH beliefs AS (
     SELECT
-        review_event_id,
-        account_id,
-        actor_key,
-        decided_by,
-        op,
-        DATE_TRUNC('week', event_at) AS week_start,
-        available_at,
-        LEAD(available_at) OVER (PARTITION BY review_event_id ORDER BY available_at, row_hash DESC) AS replaced_at
-    FROM review_events
+        e.review_event_id,
+        e.account_id,
+        e.actor_key,
+        e.decided_by,
+        e.op,
+        DATE_TRUNC('week', e.event_at) AS week_start,
+        e.available_at,
+        LEAD(e.available_at) OVER (
+            PARTITION BY e.review_event_id ORDER BY e.available_at, e.row_hash DESC
+        ) AS replaced_at
+    FROM review_events AS e
+    CROSS JOIN run AS r
+    -- No window goes back longer than 27 weeks, and no row is known more than a day before its event.
+    WHERE e.available_at >= r.first_as_of - INTERVAL 196 DAY
 ),
 
 lives AS (
@@ -100,7 +105,17 @@ changes AS (
     FROM named
 ),
 
--- What was known before the account's first week counts from then on.
+-- What was known before the account's first week, or the first snapshot, counts from then on.
+beginnings AS (
+    SELECT
+        a.account_id,
+        MIN(a.as_of) AS first_as_of
+    FROM account_weeks AS a
+    CROSS JOIN run AS r
+    WHERE a.as_of >= r.first_as_of
+    GROUP BY a.account_id
+),
+
 clamped AS (
     SELECT
         c.account_id,
@@ -108,13 +123,7 @@ clamped AS (
         CAST(SUM(c.clients) AS BIGINT) AS clients,
         CAST(SUM(c.named) AS BIGINT) AS named
     FROM changes AS c
-    INNER JOIN (
-        SELECT
-            account_id,
-            MIN(as_of) AS first_as_of
-        FROM account_weeks
-        GROUP BY account_id
-    ) AS f
+    INNER JOIN beginnings AS f
         ON c.account_id = f.account_id
     GROUP BY c.account_id, GREATEST(c.as_of, f.first_as_of)
 )
@@ -127,4 +136,6 @@ SELECT
 FROM account_weeks AS a
 LEFT JOIN clamped AS c
     ON a.account_id = c.account_id AND a.as_of = c.as_of
+CROSS JOIN run AS r
+WHERE a.as_of >= r.first_as_of
 WINDOW so_far AS (PARTITION BY a.account_id ORDER BY a.as_of ROWS UNBOUNDED PRECEDING)

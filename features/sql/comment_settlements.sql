@@ -4,17 +4,19 @@
 -- which it is settled; the spans of a comment do not overlap.
 WITH comments AS (
     SELECT
-        review_event_id,
-        version_id,
-        asset_id,
-        account_id,
-        thread_id,
-        event_at,
-        event_s,
-        known_on,
-        gone_on
-    FROM review_lives
-    WHERE type = 'comment'
+        c.review_event_id,
+        c.version_id,
+        c.asset_id,
+        c.account_id,
+        c.thread_id,
+        c.event_at,
+        c.event_s,
+        c.known_on,
+        c.gone_on
+    FROM review_lives AS c
+    CROSS JOIN run AS r
+    -- Older ones lie in no window of 13 weeks.
+    WHERE c.type = 'comment' AND c.event_at >= r.first_as_of - INTERVAL 105 DAY
 ),
 
 settled AS (

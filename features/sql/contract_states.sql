@@ -24,31 +24,40 @@ WITH known AS (
         ON c.available_at <= g.week_start AND c.valid_from <= g.week_start
 ),
 
-known_lines AS (
+seen_lines AS (
     SELECT
-        g.week_start AS as_of,
-        l.contract_id,
-        l.quantity,
-        COALESCE(l.status, 'active') AS line_status,
-        COALESCE(l.usage_type, 'licensed') AS usage_type,
-        l.op,
-        ROW_NUMBER() OVER (
-            PARTITION BY g.week_start, l.line_id ORDER BY l.valid_from DESC, l.available_at DESC, l.row_hash
-        ) AS recency
-    FROM weeks AS g
-    INNER JOIN subscription_lines_history AS l
-        ON l.available_at <= g.week_start AND l.valid_from <= g.week_start
+        *,
+        GREATEST(valid_from, available_at) AS seen_at
+    FROM subscription_lines_history
+),
+
+-- A state of a line falls when a later one becomes known.
+ranked_lines AS (
+    SELECT
+        *,
+        MIN(seen_at) OVER (
+            PARTITION BY line_id
+            ORDER BY valid_from, available_at, row_hash DESC
+            ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+        ) AS overruled_at
+    FROM seen_lines
 ),
 
 seats AS (
     SELECT
-        as_of,
-        contract_id,
-        CAST(SUM(quantity) AS BIGINT) AS seats
-    FROM known_lines
-    -- Tokens and metered units are no seats.
-    WHERE recency = 1 AND op = 'upsert' AND line_status <> 'ended' AND usage_type = 'licensed'
-    GROUP BY as_of, contract_id
+        g.week_start AS as_of,
+        l.contract_id,
+        CAST(SUM(l.quantity) AS BIGINT) AS seats
+    FROM ranked_lines AS l
+    INNER JOIN weeks AS g
+        ON l.seen_at <= g.week_start
+    WHERE
+        l.op = 'upsert'
+        -- Tokens and metered units are no seats.
+        AND COALESCE(l.status, 'active') <> 'ended'
+        AND COALESCE(l.usage_type, 'licensed') = 'licensed'
+        AND (l.overruled_at IS NULL OR g.week_start < l.overruled_at)
+    GROUP BY g.week_start, l.contract_id
 )
 
 SELECT

@@ -1,7 +1,7 @@
 -- How long did each decision wait, from the submission of the version to the decision?
 -- The submission is the last one known before the decision; a version never submitted waits from its creation.
 -- Grain in: version_lives, review_lives. Grain out: one row per decision and span of Mondays [known_on, gone_on) with
--- the same belief about its submission.
+-- the same belief about its submission, of decisions that the first snapshot still looks back on.
 WITH submissions AS (
     SELECT
         version_id,
@@ -33,8 +33,11 @@ pairs AS (
     FROM review_lives AS d
     INNER JOIN submissions AS s
         ON d.version_id = s.version_id
+    CROSS JOIN run AS r
     WHERE
         d.type IN ('approved', 'client_approved', 'changes_requested', 'rejected')
+        -- Older ones lie in no window of 13 weeks.
+        AND d.event_at >= r.first_as_of - INTERVAL 105 DAY
         AND s.event_s <= d.event_s
         AND GREATEST(d.known_on, s.known_on) < LEAST(d.gone_on, s.gone_on)
 ),

@@ -20,6 +20,9 @@ WITH weekly AS (
         ON u.account_id = e.account_id AND u.as_of = e.as_of
     INNER JOIN usage_pars AS p
         ON u.account_id = p.account_id AND u.as_of = p.as_of
+    CROSS JOIN run AS r
+    -- The longest look back, from the first snapshot that is built.
+    WHERE u.as_of >= r.first_as_of - INTERVAL 392 DAY
 ),
 
 windowed AS (

@@ -1,5 +1,5 @@
 -- How soon after each wrap was the first core action, as known at each snapshot?
--- Grain in: campaign_spans, campaign_standing, usage_user_weeks, usage_changes. Grain out: one row per cohort row whose
+-- Grain in: campaign_standing, usage_user_weeks, usage_changes. Grain out: one row per cohort row whose
 -- last wrap fell in a time with usage known: waited = days from the local day after the active window to the first
 -- core action, null while there is none in nine weeks; since = days from there to the snapshot.
 WITH day_numbers AS (
@@ -22,21 +22,32 @@ WITH day_numbers AS (
 wraps AS (
     SELECT DISTINCT
         account_id,
-        active_end,
-        CAST(active_end + INTERVAL 12 HOUR AS DATE) AS wrap_on
-    FROM campaign_spans
+        last_wrap AS active_end,
+        CAST(last_wrap + INTERVAL 12 HOUR AS DATE) AS wrap_on
+    FROM campaign_standing
+    WHERE last_wrap IS NOT NULL
+),
+
+first_wraps AS (
+    SELECT
+        account_id,
+        MIN(wrap_on) AS wrap_on
+    FROM wraps
+    GROUP BY account_id
 ),
 
 core_weeks AS (
     SELECT
-        account_id,
-        CAST(week_start AS DATE) AS week_on,
-        from_as_of,
-        until_as_of,
-        BIT_OR(core_day_bits) AS core_day_bits
-    FROM usage_user_weeks
-    WHERE core_day_bits > 0
-    GROUP BY account_id, CAST(week_start AS DATE), from_as_of, until_as_of
+        u.account_id,
+        CAST(u.week_start AS DATE) AS week_on,
+        u.from_as_of,
+        u.until_as_of,
+        BIT_OR(u.core_day_bits) AS core_day_bits
+    FROM usage_user_weeks AS u
+    INNER JOIN first_wraps AS f
+        ON u.account_id = f.account_id AND CAST(u.week_start AS DATE) > f.wrap_on - 7
+    WHERE u.core_day_bits > 0
+    GROUP BY u.account_id, CAST(u.week_start AS DATE), u.from_as_of, u.until_as_of
 ),
 
 uses AS (

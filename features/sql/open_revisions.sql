@@ -2,7 +2,26 @@
 -- Comments open a version only while no decision about it is known; the clock then runs from the first of them.
 -- Grain in: version_lives, review_lives. Grain out: one row per asset and span of Mondays [known_on, gone_on) at which
 -- it is open by the same decision or comment.
-WITH signals AS (
+-- Assets on which nothing that could open them was said within a window of 13 weeks are left out.
+WITH late_wishes AS (
+    SELECT DISTINCT v.asset_id
+    FROM version_lives AS v
+    INNER JOIN review_lives AS e
+        ON v.version_id = e.version_id
+    CROSS JOIN run AS r
+    WHERE
+        e.type IN ('changes_requested', 'rejected', 'comment')
+        AND e.event_at >= r.first_as_of - INTERVAL 105 DAY
+),
+
+late_versions AS (
+    SELECT v.*
+    FROM version_lives AS v
+    INNER JOIN late_wishes AS l
+        ON v.asset_id = l.asset_id
+),
+
+signals AS (
     SELECT
         v.asset_id,
         v.account_id,
@@ -14,7 +33,7 @@ WITH signals AS (
         CASE WHEN e.type = 'comment' THEN 1 ELSE 2 END AS strength,
         GREATEST(v.known_on, e.known_on) AS known_on,
         LEAST(v.gone_on, e.gone_on) AS gone_on
-    FROM version_lives AS v
+    FROM late_versions AS v
     INNER JOIN review_lives AS e
         ON v.version_id = e.version_id
     WHERE
@@ -33,7 +52,7 @@ WITH signals AS (
         0 AS strength,
         known_on,
         gone_on
-    FROM version_lives
+    FROM late_versions
 ),
 
 spans AS (

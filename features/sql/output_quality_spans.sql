@@ -1,7 +1,7 @@
 -- What adds how much to which count of an account's output quality, at which as_ofs?
 -- Grain out: one row per contribution; amount counts in metric at every Monday in [from_on, until_on). A window of n
 -- weeks ends n + 1 weeks after the Monday at or before the event: the last snapshot that still looks back on it is n
--- weeks on.
+-- weeks on. What is over before the first snapshot that is built is left out.
 WITH seen AS (
     SELECT
         account_id,
@@ -222,10 +222,11 @@ spans AS (
 )
 
 SELECT
-    account_id,
-    metric,
-    CAST(amount AS BIGINT) AS amount,
-    from_on,
-    until_on
-FROM spans
-WHERE from_on < until_on AND amount <> 0
+    s.account_id,
+    s.metric,
+    CAST(s.amount AS BIGINT) AS amount,
+    s.from_on,
+    s.until_on
+FROM spans AS s
+CROSS JOIN run AS r
+WHERE s.from_on < s.until_on AND s.amount <> 0 AND s.until_on > CAST(r.first_as_of AS DATE)

@@ -1,6 +1,7 @@
 -- How many seats were assigned at each snapshot, and was any seat known?
--- Grain in: seat_spans. Grain out: one row per account and snapshot of account_weeks; known_seats > 0 once a seat
--- source gave any row for the account. A seat is assigned from assigned_at until revoked_at.
+-- Grain in: seat_spans. Grain out: one row per account and snapshot of account_weeks from the first that is built;
+-- known_seats > 0 once a seat source gave any row for the account. A seat is assigned from assigned_at until
+-- revoked_at.
 WITH spans AS (
     SELECT
         account_id,
@@ -35,7 +36,17 @@ changes AS (
     WHERE from_as_of < until_as_of
 ),
 
--- What was known before the account's first week counts from then on.
+-- What was known before the account's first week, or the first snapshot, counts from then on.
+beginnings AS (
+    SELECT
+        a.account_id,
+        MIN(a.as_of) AS first_as_of
+    FROM account_weeks AS a
+    CROSS JOIN run AS r
+    WHERE a.as_of >= r.first_as_of
+    GROUP BY a.account_id
+),
+
 clamped AS (
     SELECT
         c.account_id,
@@ -43,13 +54,7 @@ clamped AS (
         CAST(SUM(c.assigned) AS BIGINT) AS assigned,
         CAST(SUM(c.known) AS BIGINT) AS known
     FROM changes AS c
-    INNER JOIN (
-        SELECT
-            account_id,
-            MIN(as_of) AS first_as_of
-        FROM account_weeks
-        GROUP BY account_id
-    ) AS f
+    INNER JOIN beginnings AS f
         ON c.account_id = f.account_id
     GROUP BY c.account_id, GREATEST(c.as_of, f.first_as_of)
 )
@@ -62,4 +67,6 @@ SELECT
 FROM account_weeks AS a
 LEFT JOIN clamped AS c
     ON a.account_id = c.account_id AND a.as_of = c.as_of
+CROSS JOIN run AS r
+WHERE a.as_of >= r.first_as_of
 WINDOW so_far AS (PARTITION BY a.account_id ORDER BY a.as_of ROWS UNBOUNDED PRECEDING)

@@ -1,5 +1,6 @@
 -- How many assigned seats have a user who worked with advanced features on two days or more, ever?
--- Grain in: seat_spans, deep_days, usage_users. Grain out: one row per account and snapshot of account_weeks.
+-- Grain in: seat_spans, deep_days, usage_users. Grain out: one row per account and snapshot of account_weeks
+-- from the first that is built.
 WITH lasting AS (
     SELECT
         user_no,
@@ -93,21 +94,35 @@ moves AS (
     WHERE from_as_of < until_as_of
 ),
 
-summed AS (
+-- What was known before the account's first week, or the first snapshot, counts from then on.
+beginnings AS (
     SELECT
-        account_id,
-        as_of,
-        CAST(SUM(seats) AS BIGINT) AS seats
-    FROM moves
-    GROUP BY account_id, as_of
+        a.account_id,
+        MIN(a.as_of) AS first_as_of
+    FROM account_weeks AS a
+    CROSS JOIN run AS r
+    WHERE a.as_of >= r.first_as_of
+    GROUP BY a.account_id
+),
+
+clamped AS (
+    SELECT
+        c.account_id,
+        GREATEST(c.as_of, f.first_as_of) AS as_of,
+        CAST(SUM(c.seats) AS BIGINT) AS seats
+    FROM moves AS c
+    INNER JOIN beginnings AS f
+        ON c.account_id = f.account_id
+    GROUP BY c.account_id, GREATEST(c.as_of, f.first_as_of)
 )
 
 SELECT
     a.account_id,
     a.as_of,
-    CAST(SUM(COALESCE(s.seats, 0)) OVER (
-        PARTITION BY a.account_id ORDER BY a.as_of ROWS UNBOUNDED PRECEDING
-    ) AS BIGINT) AS deep_seats
+    CAST(SUM(COALESCE(c.seats, 0)) OVER so_far AS BIGINT) AS deep_seats
 FROM account_weeks AS a
-LEFT JOIN summed AS s
-    ON a.account_id = s.account_id AND a.as_of = s.as_of
+LEFT JOIN clamped AS c
+    ON a.account_id = c.account_id AND a.as_of = c.as_of
+CROSS JOIN run AS r
+WHERE a.as_of >= r.first_as_of
+WINDOW so_far AS (PARTITION BY a.account_id ORDER BY a.as_of ROWS UNBOUNDED PRECEDING)

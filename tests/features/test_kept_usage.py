@@ -99,6 +99,19 @@ def test_week_by_week_is_what_all_at_once_is(weekly: Home, whole: Home) -> None:
     assert differing(weekly, [MONDAYS[-1]]) == ({}, 0)
 
 
+def test_a_snapshot_built_with_one_long_before_is_the_one_built_without(own: Home, whole: Home) -> None:
+    # A step leaves out what the first snapshot no longer looks back on; after so early a one it leaves out nothing.
+    shutil.rmtree(own.root / "kept")
+    build_at(own, (FIRST + 4 * WEEK, MONDAYS[-1]))
+    assert snapshots(own, MONDAYS[-1:]) == snapshots(whole, MONDAYS[-1:])
+
+
+def test_answers_in_files_are_those_in_memory(own: Home, whole: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("features.warehouse.ANSWERS_IN_MEMORY", 0)
+    build_at(own, MONDAYS[-1:])
+    assert snapshots(own) == snapshots(whole)
+
+
 def test_a_build_of_what_is_there_already_works_nothing_up(own: Home) -> None:
     before = snapshots(own)
     build_at(own, MONDAYS[-1:])

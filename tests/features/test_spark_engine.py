@@ -77,6 +77,7 @@ def alone(loaded: Home) -> tuple[Home, Answers]:
     build_at(home, AS_OFS)
     with open_at(DUCKDB, scratch) as engine:
         Warehouse(home).name_tables(engine)
+        engine.holds_answers = False  # each step's answer is read from its file below
         compute_views(engine, resolve_stored(engine, Warehouse(home)), AS_OFS, scratch)
     return home, {step: read(scratch / f"{step}.parquet") for step in STEPS}
 

@@ -49,6 +49,19 @@ def test_a_table_whose_rows_were_all_refused_counts_as_missing(tmp_path: Path) -
         assert engine.fetch("SELECT * FROM usage_daily").num_rows == 0
 
 
+def test_the_last_one_to_get_a_name_has_it(tmp_path: Path) -> None:
+    with open_engine(threads=1) as engine:
+        engine.write("SELECT 1 AS n", tmp_path / "one.parquet")
+        engine.keep("answer", "SELECT 2 AS n")
+        engine.name("answer", [tmp_path / "one.parquet"])
+        assert engine.fetch("SELECT n FROM answer").to_pylist() == [{"n": 1}]
+        engine.name_rows("answer", pa.table({"n": [3]}))
+        engine.keep("answer", "SELECT n + 1 AS n FROM answer")
+        assert engine.fetch("SELECT n FROM answer").to_pylist() == [{"n": 4}]
+        engine.name("answer", [tmp_path / "one.parquet"])
+        assert engine.fetch("SELECT n FROM answer").to_pylist() == [{"n": 1}]
+
+
 def test_a_query_is_written_and_named_and_fetched(tmp_path: Path) -> None:
     with open_engine(threads=1) as engine:
         engine.name_rows("numbers", pa.table({"n": [1, 2, 3]}))
