@@ -16,18 +16,22 @@ SCRATCH = "ingest-"
 """How the scratch folders in a home begin."""
 
 
+class Busy(UsageError):
+    """Somebody else writes to the home; it ends by itself."""
+
+
 @contextmanager
 def alone(home: Home) -> Iterator[None]:
     """Write alone to the canonical tables and the quarantine of a home.
 
     Raises:
-        UsageError: somebody else does.
+        Busy: somebody else does.
     """
     with (home.root / "ingest.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UsageError(
+            raise Busy(
                 "another ingest is running on this home", expected="one at a time", found="a lock", todo="wait for it"
             ) from None
         _sweep(home)

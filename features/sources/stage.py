@@ -50,14 +50,18 @@ from features.sources.versions import (
     name_twins,
     refused_query,
 )
-from features.warehouse import FIRST_AVAILABLE_AT, Engine, Warehouse
+from features.warehouse import FIRST_AVAILABLE_AT, ROW, Engine, Warehouse
 
 Rules = dict[tuple[int, int], Rule]
+_GOOD_ROWS = f"SELECT {ROW} AS row, row_hash, recorded_at FROM {CHECKED} WHERE {RULE} IS NULL ORDER BY {ROW}"
 
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """One table, ready for its commit; ``columns`` are those of each file, with the engine's types."""
+    """One table, ready for its commit; ``columns`` are those of each file, with the engine's types.
+
+    ``good`` has ``row``, ``row_hash`` and ``recorded_at`` of every good row, new or known, where that was asked for.
+    """
 
     table: str
     rows: Path
@@ -65,6 +69,7 @@ class Staged:
     refused: Refused
     report: TableReport
     columns: dict[str, dict[str, str]]
+    good: pa.Table | None = None
 
     @property
     def worst(self) -> tuple[Refusal, ...]:
@@ -72,8 +77,10 @@ class Staged:
         return self.refused.first
 
 
-def stage(engine: Engine, home: Home, work: TableWork, load: Load, scratch: Path) -> Staged:
+def stage(engine: Engine, home: Home, work: TableWork, load: Load, scratch: Path, *, by_row: bool = False) -> Staged:
     """Read, type, judge and complete everything that the load brings into one table.
+
+    ``by_row`` asks for what became of each good row, for loads whose sender waits for the answer.
 
     Raises:
         DataContractError: a file or a column breaks the contract so that nothing of the table may be taken.
@@ -103,9 +110,10 @@ def stage(engine: Engine, home: Home, work: TableWork, load: Load, scratch: Path
     report = _report(work, intakes, refused, new=new, offered=offered, aside=aside)
     facts = {"load_id": load.load_id, "source": work.fingerprint, "read": str(report.read), **_reach(engine, rows, new)}
     entry = stored_file(rows, name=load.load_id, rows=new, facts=facts)
+    good = engine.fetch(_GOOD_ROWS) if by_row else None
     shutil.rmtree(passing)
     columns = {intake.file: intake.rows.columns for intake in intakes}
-    return Staged(work.table, rows, entry, refused, report, columns)
+    return Staged(work.table, rows, entry, refused, report, columns, good)
 
 
 def _report(
