@@ -101,6 +101,8 @@ class _Walk:
         asked = (np.arange(len(self.seats)) + week) % _QUARTER == 0
         asked &= company.live[:, week] & (company.decisions.week > week)
         asked[already] = False
+        # A state says since when it holds: nobody signs and buys more on one day.
+        asked &= company.accounts.first_start < company.time.monday(week)
         recent = company.campaigns.phase[:, max(0, week - _QUARTER) : week + 1]
         short = (recent == ACTIVE).any(axis=1)
         chance = sigmoid(

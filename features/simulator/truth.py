@@ -27,7 +27,7 @@ from features.simulator.world import PHASES, SEGMENTS
 from features.simulator.writer import Coded
 from features.vocabulary import HORIZONS_DAYS
 
-VERSION = "2"
+VERSION = "3"
 """Raise it when the same seed gives other rows."""
 
 

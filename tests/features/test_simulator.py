@@ -114,7 +114,7 @@ def test_the_manifest_says_how_to_make_the_company_again(written: Path) -> None:
         "accounts": 40,
         "regime": "campaign",
         "seed": SEED,
-        "simulator_version": "2",
+        "simulator_version": "3",
         "start": "2021-01-04",
         "weeks": WEEKS,
     }

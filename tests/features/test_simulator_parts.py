@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from features.simulator import simulate
+from features.simulator import REGIMES, simulate
 from features.simulator.campaign_tables import took_part
-from features.simulator.company import Company
+from features.simulator.company import Company, found_company
 from features.simulator.facts import spike_ratio
 from features.simulator.money import draw_invoices
 from features.simulator.outlook import WEEKS_AHEAD, outlook_of, wraps_of
@@ -49,6 +50,15 @@ def test_a_contract_begins_signed_and_goes_on_renewed_or_resized(world: Company,
     assert (states.day[first] == world.accounts.first_start[states.account[first]]).all()
     assert np.isin(states.cause[~first], (RENEWED, RESIZED)).all()
     assert (np.diff(states.day)[~first[1:]] > 0).all()
+
+
+def test_nobody_signs_and_buys_more_seats_on_one_day() -> None:
+    # Half of this regime sign within the simulated time, many on a Monday; with this seed one did both on one.
+    late = found_company(REGIMES["thin"].world, accounts=1500, seed=7, start=START, weeks=208)
+    states = draw_seats(late).states
+    pairs = pd.DataFrame({"account": states.account, "day": states.day})
+    assert (late.accounts.first_start >= late.time.first_day).sum() > 700
+    assert not pairs.duplicated().any()
 
 
 def test_a_renewal_falls_on_the_first_day_of_a_term(world: Company, plan: SeatPlan) -> None:
