@@ -1,15 +1,21 @@
 """What is told, and kept, about an ablation?
 
-Input: an :class:`Ablation`. Output: lines for people and a JSON document beside the reports of the version.
+Input: an :class:`Ablation`. Output: lines for people; a JSON document, a page as Markdown and the same as HTML with its
+picture, beside the reports of the version. Nothing is computed here.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from features.settings import Home
 from training.ablation_parts import Ablation, ArmWithout
+from training.ablation_words import brief, without_told
+from training.figure import Picture
 from training.findings import with_interval
+from training.markdown_page import page_from, written
+from training.report import environment
 
 
 def lines(found: Ablation) -> list[str]:
@@ -38,13 +44,41 @@ def lines(found: Ablation) -> list[str]:
     return told
 
 
-def store(home: Home, found: Ablation) -> Path:
-    """Write the document beside the reports of the version; its path."""
+@dataclass(frozen=True, slots=True)
+class StoredAblation:
+    """Where an ablation lies, in its three forms."""
+
+    document: Path
+    markdown: Path
+    page: Path
+
+
+def store(home: Home, found: Ablation) -> StoredAblation:
+    """Write ``ablation.json``, ``.md`` and ``.html`` beside the reports of the version."""
+    from training.ablation_plot import ablation_picture  # noqa: PLC0415  drawing libraries take seconds to import
+
     folder = home.reports / found.version
     folder.mkdir(parents=True, exist_ok=True)
-    written = folder / "ablation.json"
-    written.write_text(found.model_dump_json(indent=1))
-    return written
+    stored = StoredAblation(*(folder / f"ablation.{form}" for form in ("json", "md", "html")))
+    stored.document.write_text(found.model_dump_json(indent=1))
+    stored.markdown.write_text(markdown_of(found, picture=""))
+    stored.page.write_text(page_of(found, ablation_picture(found)))
+    return stored
+
+
+def markdown_of(found: Ablation, *, picture: str) -> str:
+    """The page as Markdown; ``picture`` stands where a picture belongs."""
+    return written("ablation.md", found=found, brief=brief(found), without_told=without_told, picture=picture)
+
+
+def page_of(found: Ablation, picture: Picture) -> str:
+    """The page as HTML without outside references, its picture inside."""
+    title = f"What version {found.version} owes to its parts"
+    figure = environment().get_template("figure.html").render(picture=picture)
+    return page_from(markdown_of(found, picture=_PLACE), title=title).replace(f"<p>{_PLACE}</p>", figure)
+
+
+_PLACE = "PICTURE-OF-THE-ABLATION"
 
 
 def _arm(name: str, arm: ArmWithout) -> str:

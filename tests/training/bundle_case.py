@@ -12,7 +12,7 @@ from training.bundle import Bundle
 from training.calibrate import Calibration, calibrate
 from training.config import TrainingConfig
 from training.dataset import KEY, training_cohort, training_rows
-from training.fit import Fitted, fit_hazard
+from training.fit import Fitted, fit_hazard, in_smaller_steps
 from training.held_out import Caution, caution_of
 from training.packing import Provenance, make_bundle, write_bundle
 from training.reference import reference_portfolio
@@ -56,7 +56,8 @@ def trained(seed: int = 7) -> Trained:
     parted = split([moment.to_pydatetime() for moment in cohort["as_of"].unique()], world.data_cut, config)
     development = rows[parted.final.train(rows)].reset_index(drop=True)
     found = search(development, parted.walk_forward, config, threads=1)
-    fitted = fit_hazard(development, found.params, found.rounds, config, threads=1)
+    params, rounds = in_smaller_steps(found.params, found.rounds, config)
+    fitted = fit_hazard(development, params, rounds, config, threads=1)
     calibration = calibrate(found.out_of_fold, config)
     reference_rows = reference_portfolio(snapshots, parted.final.test_first, config)
     caution = caution_of(found, parted, calibration, snapshots=snapshots, decided=world.decided, config=config)

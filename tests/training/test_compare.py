@@ -10,16 +10,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from features.errors import DataContractError, UsageError
 from features.settings import Home
 from training.compare import Asked, compare, judged, kept
+from training.dataset import training_rows
 from training.experiment import Comparison
 from training.experiment_words import NO_CAMPAIGN_EFFECT, lines
+from training.labels import horizon_labels
 from training.metrics import Ranking, roc_auc
 from training.registry import ModelRegistry
 from training.rival_fits import same_rows, stated_by
-from training.rivals import RIVALS
+from training.rivals import RIVALS, rivals_named
 from training.target import Target
 
 from .experiment_case import ARMS, PLAN, QUICK, comparison, ground, risks_of, stated, truth
@@ -76,6 +79,45 @@ def test_the_trigger_states_two_risks_that_differ_by_the_end_of_the_contract_alo
     soon, told = (ends >= 0) & (ends <= 90), risks_of("trigger")[0]
     assert len(np.unique(told)) == 2
     assert told[soon].min() > told[~soon].max()
+
+
+def test_the_direct_model_answers_its_one_question_and_is_compared_like_any_other() -> None:
+    (direct,) = [stated_by(rival, ground()) for rival in rivals_named(("full", "direct")) if rival.name == "direct"]
+    due, label = due_and_label()
+    rows = int(ground().tested.sum())
+    assert direct.risks.shape == (PLAN.repeats, rows)
+    assert ((direct.risks > 0) & (direct.risks < 1)).all()
+    risk = direct.risks.mean(axis=0)
+    # An outside oracle for the ranking, and as many leavers as it states, within a factor that so few allow.
+    assert roc_auc_score(label[due], risk[due]) > 0.6
+    assert 0.5 < label.sum() / risk[~np.isnan(label)].sum() < 2
+    told = judged((stated()[0], direct), ground(), PLAN)
+    assert told.arms["direct"].title == "direct model of the horizon"
+    assert told.slices["window"].arms["direct"].auc.value == pytest.approx(
+        np.mean([roc_auc_score(label[due], one[due]) for one in direct.risks]), abs=0.05
+    )
+    assert told.slices["window"].contrasts["direct"]["ap"].words
+
+
+def test_the_direct_model_learns_nothing_from_rows_whose_label_is_not_final() -> None:
+    # One interval as long as the horizon: a period that closes after the block began is no period to learn from.
+    config = ground().config.model_copy(update={"interval_bounds_days": (0, ground().config.headline_days)})
+    material = ground().material
+    rows = training_rows(
+        material.cohort, material.snapshots, material.decided, data_cut=material.data_cut, config=config
+    )
+    past = rows[ground().blocks.final.train(rows)]
+    assert (past["closes_at"] <= pd.Timestamp(ground().blocks.final.test_first)).all()
+    assert past.groupby(["account_id", "as_of"]).size().max() == 1
+
+
+def due_and_label() -> tuple[np.ndarray, np.ndarray]:
+    """Of the judged rows: whether a decision is due within 90 days, and whether the account left in them (or null)."""
+    material, days = ground().material, ground().config.headline_days
+    labels = horizon_labels(material.cohort, material.decided, data_cut=material.data_cut, config=ground().config)
+    label = labels[f"y_{days}"].to_numpy(np.float64, na_value=np.nan)[ground().tested]
+    ahead = material.snapshots["days_to_decision"].to_numpy(np.float64, na_value=np.nan)[ground().tested]
+    return (ahead >= 0) & (ahead <= days) & ~np.isnan(label), label
 
 
 def test_repeats_differ_where_there_is_luck_in_the_making_and_nowhere_else() -> None:

@@ -85,7 +85,9 @@ def refit(stood: Stood) -> Told:
 
 @pytest.fixture(scope="module")
 def refitted(refit: Told) -> Ablation:
-    return Ablation.model_validate({name: part for name, part in refit.document.items() if name != "document"})
+    return Ablation.model_validate(
+        {name: part for name, part in refit.document.items() if name not in {"document", "page"}}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -279,3 +281,6 @@ def test_the_ablation_is_told_in_lines_and_kept(stood: Stood, refit: Told, refit
     kept = stood.home.reports / "1" / "ablation.json"
     assert refit.document["document"] == str(kept)
     assert Ablation.model_validate(json.loads(kept.read_text())) == refitted
+    page = Path(refit.document["page"])
+    assert page == kept.with_suffix(".html")
+    assert all(name.replace("_", " ") in page.read_text() for name in refitted.without)

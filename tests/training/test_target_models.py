@@ -16,6 +16,7 @@ from features.settings import Home
 from features.warehouse import Warehouse
 from tests.features.sql_case import rows_of
 from training import lifecycle, promotions
+from training.fit import monotone_constraints
 from training.given import first_changes
 from training.material import Material, gather
 from training.model import load_bundle
@@ -23,6 +24,7 @@ from training.periods import MODEL_INPUTS
 from training.registry import ModelRegistry
 from training.target import Target
 from training.telling import Trained
+from training.verdict import GATE_CODES
 
 from .lifecycle_case import CURRENCY, SMALL, stored_portfolio
 from .portfolio_case import portfolio
@@ -42,12 +44,25 @@ class Told:
 
 def growing(root: Path) -> Home:
     """The portfolio, but whoever would have left doubles its contract at that moment instead."""
-    home = stored_portfolio(root, replace(WORLD, decided=WORLD.decided.head(0)))
-    lines = [
-        f"c-{one.account_id} | {one.account_id} | {one.decided_at.tz_convert(None).isoformat()} | 2017-01-01 | - "
-        f"| {CURRENCY} | 2"
-        for one in WORLD.decided.itertuples()
+    return _told_otherwise(root, _changed_to(2))
+
+
+def shrinking(root: Path) -> Home:
+    """The portfolio with larger contracts from the start, and whoever would have left halves its own instead."""
+    accounts = sorted({*WORLD.cohort["account_id"], *WORLD.decided["account_id"]})
+    larger = [f"c-{account} | {account} | 2017-06-01 | 2017-01-01 | - | {CURRENCY} | 10" for account in accounts]
+    return _told_otherwise(root, [*larger, *_changed_to(5)])
+
+
+def _changed_to(amount: int) -> list[str]:
+    return [
+        f"c-{account} | {account} | {moment.tz_convert(None).isoformat()} | 2017-01-01 | - | {CURRENCY} | {amount}"
+        for account, moment in zip(WORLD.decided["account_id"], WORLD.decided["decided_at"], strict=True)
     ]
+
+
+def _told_otherwise(root: Path, lines: list[str]) -> Home:
+    home = stored_portfolio(root, replace(WORLD, decided=WORLD.decided.head(0)))
     header = "contract_id | account_id | valid_from | start_on | end_on | currency | acv_minor"
     rows, dataset = (
         rows_of("contracts_history", "\n".join([header, *lines])),
@@ -134,6 +149,30 @@ def test_where_nobody_contracted_there_is_nothing_to_learn(told: Told) -> None:
     with pytest.raises(NoUsableSignal, match="too few outcomes"):
         lifecycle.train(told.home, WORLD.data_cut, config=config, now=NOW)
     assert ModelRegistry(told.home, Target.CONTRACTION).versions() == ()
+
+
+def test_a_model_of_who_contracts_is_made_and_judged_and_keeps_the_signs_of_the_catalogue(tmp_path: Path) -> None:
+    config = UPSELL.model_copy(update={"target": Target.CONTRACTION})
+    home = shrinking(tmp_path / "home")
+    made = lifecycle.train(home, WORLD.data_cut, config=config, now=NOW)
+    fallen = gather(home, WORLD.data_cut, config).decided
+    # Contracts are larger from the start here, also of those that were never in the cohort.
+    expected = WORLD.decided.sort_values("account_id", ignore_index=True)
+    assert fallen.sort_values("account_id")["account_id"].tolist() == expected["account_id"].tolist()
+    assert set(fallen["kind"]) == {"contraction"}
+    assert made.version == "contraction-1"
+    auc = made.judgement.evaluation.headline.auc_pooled
+    assert auc.low is not None
+    assert auc.low > 0.5
+    assert len(made.judgement.verdict.gates) == len(GATE_CODES)
+    # What speaks for leaving speaks for spending less: unlike an upsell, it obeys the monotone constraints.
+    text = load_bundle(home.bundles / "contraction-1").booster.model_to_string()
+    told = text.split("[monotone_constraints: ")[1].split("]")[0]
+    assert [int(sign) for sign in told.split(",")] == monotone_constraints()
+    assert "read that it contracted" in made.report.read_text()
+    assert [one.version for one in lifecycle.models(home).others] == ["contraction-1"]
+    with pytest.raises(MissingStateError):
+        lifecycle.promote(home, "contraction-1", who="ada", why="", at=NOW)
 
 
 def test_an_accounts_first_change_in_the_block_is_the_one_that_alerts_are_judged_by() -> None:
