@@ -17,10 +17,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from features.errors import ServiceUnavailable, UsageError
+from features import audit_log
+from features.audit_log import Deed, What
+from features.errors import UsageError
 from features.settings import Home
-from features.state import open_state
+from features.state import has_state, open_state
 from serving.access.rules import AccessScope
+from serving.access.tables import KEY_BOUNDS
+from serving.access.teams import EVERYBODY, Teams
 from serving.access.tokens import Fingerprint, new_token, prefix_of
 
 _METADATA = sa.MetaData()
@@ -35,6 +39,7 @@ _KEYS = sa.Table(
     sa.Column("created_at", sa.String, nullable=False),
     sa.Column("revoked_at", sa.String),
     sa.Column("last_used_at", sa.String),
+    info={"changes": "a key is revoked once, and marked when it was used"},
 )
 _LOG = sa.Table(
     "access_log",
@@ -46,17 +51,6 @@ _LOG = sa.Table(
     sa.Column("status", sa.Integer),
     sa.Column("request_id", sa.String),
 )
-_KEY_PARTS = "prefix, name, scopes, salt, hash, created_at"
-_REFUSED = (
-    ("access_log_no_update", "UPDATE ON access_log", "the access log is append-only"),
-    ("access_log_no_delete", "DELETE ON access_log", "the access log is append-only"),
-    ("api_keys_no_delete", "DELETE ON api_keys", "a key is revoked, never deleted"),
-    ("api_keys_no_change", f"UPDATE OF {_KEY_PARTS} ON api_keys", "a key is never changed"),
-    ("api_keys_no_return", "UPDATE OF revoked_at ON api_keys WHEN OLD.revoked_at IS NOT NULL", "a key stays revoked"),
-)
-"""Name, event and reason of each trigger."""
-
-_TRIGGER = "CREATE TRIGGER IF NOT EXISTS {name} BEFORE {event} BEGIN SELECT RAISE(ABORT, '{reason}'); END"
 LONGEST_NAME = 80
 NOBODY = "-"
 """Who is written where no key was given, or one that is not ours."""
@@ -64,7 +58,10 @@ NOBODY = "-"
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key as it is kept; ``last_used_at`` is None before its first use."""
+    """One key as it is kept; ``last_used_at`` is None before its first use.
+
+    ``mark`` tells most wrong keys without the work of the fingerprint; None for keys from before there were marks.
+    """
 
     prefix: str
     name: str
@@ -73,17 +70,23 @@ class Key:
     created_at: datetime
     revoked_at: datetime | None
     last_used_at: datetime | None
+    teams: Teams = EVERYBODY
+    mark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AccessLine:
-    """One line of the log: a key's prefix (or who was at the command line), the route's pattern, the HTTP status."""
+    """One line of the log: a key's prefix (or who was at the command line), the route's pattern, the HTTP status.
+
+    ``export``: rows were taken away, which the audit log shall know, too.
+    """
 
     at: datetime
     who: str
     what: str
     status: int | None = None
     request_id: str | None = None
+    export: bool = False
 
 
 class KeyStore:
@@ -93,10 +96,11 @@ class KeyStore:
         self._home = home
         self._lock = Lock()
         self._opened: sa.Engine | None = None
-        self._made = False
 
-    def create(self, name: str, scopes: Sequence[AccessScope], *, who: str, at: datetime) -> tuple[Key, str]:
-        """Make a key; it and its secret text, which is kept nowhere.
+    def create(
+        self, name: str, scopes: Sequence[AccessScope], *, who: str, at: datetime, teams: Teams = EVERYBODY
+    ) -> tuple[Key, str]:
+        """Make a key; it and its secret text, which is kept nowhere. ``teams``: whose accounts it shows.
 
         Raises:
             UsageError: no scope, or a name that is empty, too long or not printable.
@@ -110,10 +114,14 @@ class KeyStore:
             )
         token = new_token()
         prefix, kept = str(prefix_of(token)), Fingerprint.of(token)
-        key = Key(prefix, name.strip(), frozenset(scopes), kept, at, None, None)
+        key = Key(prefix, name.strip(), frozenset(scopes), kept, at, None, None, teams, kept.mark_of(token))
         with self._writing() as connection, connection.begin():
             connection.execute(sa.insert(_KEYS).values(_row(key)))
+            bounds = {"prefix": prefix, "teams": teams.text(), "mark": key.mark}
+            connection.execute(sa.insert(KEY_BOUNDS).values(bounds))
             connection.execute(sa.insert(_LOG).values(_line(AccessLine(at, who, f"key {prefix} made"))))
+            after = {"scopes": sorted(scopes), "teams": teams.terms()}
+            audit_log.write(connection, Deed(at, who, What.KEY_MADE, prefix, None, after))
         return key, token
 
     def revoke(self, prefix: str, *, who: str, at: datetime) -> Key:
@@ -123,12 +131,14 @@ class KeyStore:
             UsageError: there is no such key, or it is revoked already.
         """
         open_key = (_KEYS.c.prefix == prefix) & _KEYS.c.revoked_at.is_(None)
-        if self._home.state.exists():
+        if has_state(self._home):
             with self._writing() as connection, connection.begin():
                 done = connection.execute(sa.update(_KEYS).where(open_key).values(revoked_at=at.isoformat()))
                 if done.rowcount:
                     connection.execute(sa.insert(_LOG).values(_line(AccessLine(at, who, f"key {prefix} revoked"))))
-                    found = connection.execute(sa.select(_KEYS).where(_KEYS.c.prefix == prefix)).mappings().one()
+                    found = connection.execute(_every().where(_KEYS.c.prefix == prefix)).mappings().one()
+                    before = {"scopes": json.loads(found["scopes"])}
+                    audit_log.write(connection, Deed(at, who, What.KEY_REVOKED, prefix, before, None))
                     return _key(dict(found))
         raise UsageError(
             "there is no key to revoke",
@@ -142,7 +152,7 @@ class KeyStore:
         with self._reading() as connection:
             if connection is None:
                 return ()
-            rows = connection.execute(sa.select(_KEYS).order_by(_KEYS.c.created_at, _KEYS.c.prefix)).mappings()
+            rows = connection.execute(_every().order_by(_KEYS.c.created_at, _KEYS.c.prefix)).mappings()
             return tuple(_key(dict(row)) for row in rows)
 
     def usable(self) -> bool:
@@ -154,6 +164,10 @@ class KeyStore:
         used = {line.who: line.at.isoformat() for line in lines if line.who != NOBODY}
         with self._writing() as connection, connection.begin():
             connection.execute(sa.insert(_LOG), [_line(line) for line in lines])
+            for line in lines:
+                if line.export:
+                    with audit_log.within_request(line.request_id):
+                        audit_log.write(connection, Deed(line.at, line.who, What.EXPORT, line.what))
             for prefix, at in used.items():
                 connection.execute(sa.update(_KEYS).where(_KEYS.c.prefix == prefix).values(last_used_at=at))
 
@@ -177,48 +191,30 @@ class KeyStore:
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection | None]:
-        # Makes nothing: a state that cannot be written can still be read. None where no key was ever made.
-        with _told():
-            if not self._home.state.exists():
-                yield None
-                return
-            with self._engine().connect() as connection:
-                yield connection if sa.inspect(connection).has_table(_LOG.name) else None
+        # Makes nothing: None where there is no state yet.
+        if not has_state(self._home):
+            yield None
+            return
+        with self._engine().connect() as connection:
+            yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
-        with _told():
-            if not self._made:
-                _make_tables(self._engine())
-                self._made = True
-            with self._engine().connect() as connection:
-                yield connection
+        with self._engine().connect() as connection:
+            yield connection
 
     def _engine(self) -> sa.Engine:
         with self._lock:
-            if self._opened is None:
-                self._opened = open_state(self._home)
+            # A file that is gone is made anew, tables and all.
+            if self._opened is None or not has_state(self._home):
+                self._opened = open_state(self._home, what="the store of keys")
             return self._opened
 
 
-def _make_tables(engine: sa.Engine) -> None:
-    _METADATA.create_all(engine)
-    with engine.begin() as connection:
-        for name, event, reason in _REFUSED:
-            connection.execute(sa.text(_TRIGGER.format(name=name, event=event, reason=reason)))
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except sa.exc.DBAPIError as cause:
-        raise ServiceUnavailable(
-            "the store of keys does not answer",
-            expected="a state database that can be opened and written",
-            found=type(cause.orig).__name__,
-            todo="check the free space and the owner of the home directory, and that no other program holds it",
-        ) from cause
+def _every() -> sa.Select[Any]:
+    return sa.select(_KEYS, KEY_BOUNDS.c.teams, KEY_BOUNDS.c.mark).outerjoin(
+        KEY_BOUNDS, KEY_BOUNDS.c.prefix == _KEYS.c.prefix
+    )
 
 
 def _row(key: Key) -> dict[str, Any]:
@@ -241,6 +237,8 @@ def _key(row: Mapping[str, Any]) -> Key:
         created_at=datetime.fromisoformat(row["created_at"]),
         revoked_at=_moment(row["revoked_at"]),
         last_used_at=_moment(row["last_used_at"]),
+        teams=Teams.read(row["teams"]) if row["teams"] else EVERYBODY,
+        mark=row["mark"],
     )
 
 
