@@ -11,7 +11,7 @@ HOME_DIR ?= .pulse
 RUNS := $(VENV)/.runs
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-full check bench reference lock clean
+.PHONY: demo test test-full check bench acceptance reliability reference lock clean
 
 demo: $(RUNS)
 	$(BIN)/pulse demo --home $(HOME_DIR) --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve,--serve)
@@ -21,7 +21,7 @@ test: check
 	$(BIN)/pytest -n $(WORKERS)
 
 test-full: check
-	$(BIN)/pytest -n $(WORKERS) -m "not bench"
+	PULSE_FULL=1 $(BIN)/pytest -n $(WORKERS) -m "not bench"
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -31,6 +31,16 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/pytest -m bench -s -p no:randomly tests/benchmarks
+
+# Hours of CPU; goes on where it was stopped. ONLY="seeds thin" measures some cases.
+acceptance: $(READY)
+	$(BIN)/python -m tests.acceptance $(if $(ONLY),--only $(ONLY))
+
+# What breaks and what holds: promotions, damaged files, kill -9. PULSE_FULL=1 takes hours, without it minutes.
+reliability: $(READY)
+	rm -f $(VENV)/rows.txt
+	PULSE_ROWS=$(VENV)/rows.txt $(BIN)/pytest -n 0 tests/faults
+	$(BIN)/python -m tests.faults.table $(VENV)/rows.txt
 
 reference: $(READY)
 	$(BIN)/python -m features.reference docs tests/features

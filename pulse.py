@@ -58,22 +58,6 @@ def ingest(
 
 
 @command(app)
-def score(
-    place: Home,
-    progress: Progress,
-    *,
-    as_of: AsOfOption,
-    out: Annotated[Path, typer.Option(help="Parquet file to write.")],
-) -> Answer:
-    """Score every account that could still leave; one row per account, appended to the ledger."""
-    from serving.scorer import Scorer
-
-    scores = Scorer.open(place).score_cohort(parse_moment(as_of), now=_now(), progress=progress)
-    scores.write(out)
-    return Answer(scores.lines(), scores.document())
-
-
-@command(app)
 def explain(
     place: Home,
     *,

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -89,20 +89,32 @@ def _answer(work: Callable[[Progress], Answer], json_file: Path | None) -> None:
     try:
         with _bars() as progress:
             answer = work(progress)
-    except PulseError as failure:
-        answer = Answer([], failure=failure)
+    except Exception as failure:  # noqa: BLE001  of all others, those of the storage are told; the rest is a defect
+        answer = Answer([], failure=_told(failure))
     for line in answer.lines:
         typer.echo(line)
     facts = {"failure": answer.failure.facts()} if answer.failure else {}
     if json_file is not None:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
         told = json.dumps({**answer.document, **facts}, indent=2, default=str, allow_nan=False)
-        json_file.write_text(f"{told}\n")
+        try:
+            json_file.parent.mkdir(parents=True, exist_ok=True)
+            json_file.write_text(f"{told}\n")
+        except OSError as failure:
+            _fail(_told(failure))
     if answer.failure:
         _fail(answer.failure)
 
 
-def _fail(failure: PulseError) -> None:
+def _told(failure: Exception) -> PulseError:
+    from features.storage_failure import storage_failure  # noqa: PLC0415  wanted when something went wrong
+
+    known = failure if isinstance(failure, PulseError) else storage_failure(failure)
+    if known is None:
+        raise failure
+    return known
+
+
+def _fail(failure: PulseError) -> NoReturn:
     typer.echo(f"error: {failure.title}", err=True)
     typer.echo(f"  expected: {failure.expected}", err=True)
     typer.echo(f"  found: {failure.found}", err=True)

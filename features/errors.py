@@ -80,6 +80,10 @@ class ServiceUnavailable(PulseError):
     """A store or server that this step needs does not answer."""
 
 
+class StorageFull(ServiceUnavailable):
+    """There is no space left to write; what was written before is whole and can be read."""
+
+
 EXIT_OK = 0
 EXIT_UNEXPECTED = 1
 """A defect of ours: the trace is shown, please report it."""
@@ -96,6 +100,7 @@ _EXIT_CODES: dict[type[PulseError], int] = {
     LeakFound: 11,
     GateRefused: 8,
     NoUsableSignal: 9,
+    StorageFull: 13,
     ServiceUnavailable: 10,
     DriftFound: 12,
 }

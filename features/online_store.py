@@ -19,6 +19,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped] 
 
 from features.errors import IntegrityError, ServiceUnavailable
 from features.latest_rows import LatestRows, LatestRowsStore, PackedRow, damaged, does_not_answer, nothing_there
+from features.storage_failure import is_full, storage_full
 
 BUSY_SECONDS = 5.0
 """A writer waits this long for another one; readers never wait."""
@@ -66,7 +67,7 @@ class SnapshotOnlineStore(LatestRowsStore):
                 yield _Rows(connection)
                 connection.execute("COMMIT")
         except sqlite3.OperationalError as cause:
-            raise _does_not_answer(path) from cause
+            raise storage_full() if is_full(cause) else _does_not_answer(path) from cause
         except (sqlite3.DatabaseError, DecodeError) as cause:
             raise _damaged(path) from cause
 

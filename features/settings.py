@@ -6,6 +6,7 @@ Everything a home holds hangs under one directory (``--home`` or ``PULSE_HOME``,
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +32,10 @@ class Home(BaseModel):
 
     def prepare(self) -> Home:
         """Make the home directory (mode 0700) where it is missing, and return self."""
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except FileExistsError as cause:
+            raise NotADirectoryError(errno.ENOTDIR, "a file, no directory", str(self.root)) from cause
         return self
 
     @property

@@ -21,7 +21,7 @@ import pandas as pd
 from features.catalogue import FEATURES, feature_list_hash
 from features.errors import IntegrityError
 from features.vocabulary import HORIZONS_DAYS, Band, Phase, Subcategory
-from serving.explain import Besides, Explanation, Grounds, explain
+from serving.explain import UNTOLD, Besides, Explanation, Grounds, explain
 
 if TYPE_CHECKING:
     from training.model import Bundle
@@ -159,9 +159,26 @@ class KnownFeatures:
         return pd.DataFrame([row | dict(zip(names[0], numbers, strict=True)) | dict(zip(names[1], words, strict=True))])
 
 
+def known_rows(rows: Sequence[tuple[str, datetime, KnownFeatures]]) -> pd.DataFrame:
+    """Rows as the model takes them, from values that were packed by this process (account_id, as_of, features)."""
+    plain = [zlib.decompress(known.packed) for _, _, known in rows]
+    wide = 8 * len(NUMBERS)
+    numbers = np.array([np.frombuffer(one[:wide], dtype="<f8") for one in plain]).reshape(len(rows), len(NUMBERS))
+    words = np.array([json.loads(one[wide:].decode()) for one in plain], dtype=object).reshape(len(rows), len(WORDS))
+    keys = {"account_id": [one[0] for one in rows], "as_of": pd.DatetimeIndex([one[1] for one in rows])}
+    return pd.concat(
+        [pd.DataFrame(keys), pd.DataFrame(numbers, columns=list(NUMBERS)), pd.DataFrame(words, columns=list(WORDS))],
+        axis=1,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """Everything said about one account at one ``as_of`` (UTC)."""
+    """Everything said about one account at one ``as_of`` (UTC).
+
+    ``explanation`` is :data:`serving.explain.UNTOLD` where nobody asked for reasons; ``bundle_hash`` names the very
+    files of the model (empty for a model that was never stored).
+    """
 
     account_id: str
     as_of: datetime
@@ -169,6 +186,7 @@ class Assessment:
     explanation: Explanation
     facts: Facts
     known: KnownFeatures
+    bundle_hash: str = ""
 
     @property
     def value_at_risk(self) -> float:
@@ -176,8 +194,10 @@ class Assessment:
         return self.score.risk[HEADLINE_HORIZON] * (self.facts.annual_value or 0.0)
 
 
-def assess(features: pd.DataFrame, bundle: Bundle) -> list[Assessment]:
+def assess(features: pd.DataFrame, bundle: Bundle, *, reasons: bool = True) -> list[Assessment]:
     """One assessment per row of ``features`` (account_id, as_of, every catalogue feature), in order.
+
+    Without ``reasons`` no feature's own points are found, which costs more than all the rest.
 
     Raises:
         IntegrityError: the model gave a score that is not a number, or not one row per account.
@@ -186,7 +206,25 @@ def assess(features: pd.DataFrame, bundle: Bundle) -> list[Assessment]:
         return []
     scores = bundle.score(features)
     _require_whole(features, scores)
-    points, expected = bundle.feature_points(features), bundle.expected(features)
+    rows, scored = records(features), [Score.of(row) for row in records(scores)]
+    told = _explanations(features, scores, rows, bundle) if reasons else [UNTOLD] * len(rows)
+    return [
+        Assessment(
+            account_id=str(row["account_id"]),
+            as_of=pd.Timestamp(row["as_of"]).to_pydatetime().astimezone(UTC),
+            score=score,
+            explanation=explanation,
+            facts=_facts(row),
+            known=KnownFeatures.of(row),
+            bundle_hash=bundle.content_hash,
+        )
+        for row, score, explanation in zip(rows, scored, told, strict=True)
+    ]
+
+
+def _explanations(
+    features: pd.DataFrame, scores: pd.DataFrame, rows: Sequence[Mapping[str, Any]], bundle: Bundle
+) -> list[Explanation]:
     sides = zip(
         records(bundle.offset_points(features)),
         bundle.grade_reasons(features, scores),
@@ -194,26 +232,12 @@ def assess(features: pd.DataFrame, bundle: Bundle) -> list[Assessment]:
         strict=True,
     )
     besides = [Besides(offsets, Grounds(reasons, weight)) for offsets, reasons, weight in sides]
-    rows = zip(records(features), records(scores), records(points), records(expected), besides, strict=True)
-    return [_assessment(*row) for row in rows]
-
-
-def _assessment(
-    row: Mapping[str, Any],
-    scored: Mapping[str, Any],
-    points: Mapping[str, Any],
-    expected: Mapping[str, Any],
-    besides: Besides,
-) -> Assessment:
-    score = Score.of(scored)
-    return Assessment(
-        account_id=str(row["account_id"]),
-        as_of=pd.Timestamp(row["as_of"]).to_pydatetime().astimezone(UTC),
-        score=score,
-        explanation=explain(row, points, expected, score.points, besides=besides),
-        facts=_facts(row),
-        known=KnownFeatures.of(row),
-    )
+    parts = [{part: float(score[f"points_{part}"]) for part in Subcategory} for score in records(scores)]
+    columns = (records(bundle.feature_points(features)), records(bundle.expected(features)), parts, besides)
+    return [
+        explain(row, points, expected, part, besides=beside)
+        for row, points, expected, part, beside in zip(rows, *columns, strict=True)
+    ]
 
 
 def _facts(row: Mapping[str, Any]) -> Facts:

@@ -7,9 +7,9 @@ from datetime import datetime
 from pydantic import Field
 
 from features.vocabulary import Band, Phase, Subcategory
+from serving.bodies import Body
 from serving.change import Basis, Cause
 from serving.explain import HEALTH_SCALE
-from serving.schemas import Body
 
 
 class KeptScore(Body):

@@ -12,17 +12,23 @@ from fastapi import Request
 
 from features.errors import ServiceUnavailable
 from serving.access.door import CALLER, Caller, Door
+from serving.access.teams import EVERYBODY, Teams
+from serving.canary import Answering
+from serving.challenge import Challenge
 from serving.change import Change, Kept, change
 from serving.clock import Clock, judging_clock, real_clock
 from serving.entries import Entry
+from serving.events import Events
 from serving.kept_models import BundleOpener, KeptModels, proven_bundle
+from serving.leads_priority import LeadsPriority
 from serving.ledger import Channel, Ledger
-from serving.live import LiveModel, Opener
+from serving.live import LiveModel, Opener, scorer_of
 from serving.metrics import ServiceMetrics
 from serving.registered import RegisteredModels
 from serving.request_log import Tell
-from serving.scorer import ScoredAccount, Scorer
+from serving.scorer import ScoredAccount
 from serving.settings import ServiceSettings
+from serving.source_board import SourceBoard
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +37,13 @@ class ServiceContext:
 
     settings: ServiceSettings
     live: LiveModel
+    challenge: Challenge
     models: KeptModels
     registered: RegisteredModels
     ledger: Ledger
+    leads: LeadsPriority
+    events: Events
+    sources: SourceBoard
     door: Door
     metrics: ServiceMetrics
     tell: Tell
@@ -54,28 +64,40 @@ class ServiceContext:
 
         ``opener`` makes a version live, by default after its proof; so does ``bundles`` with a version of before.
         """
-        live, metrics = LiveModel(settings.home, opener=opener, tell=tell), ServiceMetrics()
+        opens = opener or scorer_of(settings.home)
+        live, metrics = LiveModel(settings.home, opener=opens, tell=tell), ServiceMetrics()
+        models = KeptModels(settings.home, live, opener=bundles)
+        ledger = Ledger(settings.home, model_at_hand=lambda version: models.at_hand(version).bundle)
+        events = Events(settings.home, clock=clock, tell=tell)
         metrics.watch_readiness(lambda: live.ready)
+        door = Door(settings.home, exposed=settings.exposed, clock=clock, tell=tell, settings=settings.access)
+        door.desk.count = metrics.signed_in
+        metrics.watch_backlog(events.journal.backlog, lambda: events.worker.failures)
         return cls(
             settings=settings,
             live=live,
-            models=KeptModels(settings.home, live, opener=bundles),
+            challenge=Challenge(settings.home, live, opens, metrics=metrics, clock=clock, tell=tell),
+            models=models,
             registered=RegisteredModels(settings.home),
-            ledger=Ledger(settings.home),
-            door=Door(settings.home, exposed=settings.exposed, clock=clock, tell=tell),
+            ledger=ledger,
+            leads=LeadsPriority(settings.home, ledger, clock=clock, tell=tell),
+            events=events,
+            sources=SourceBoard(settings.home),
+            door=door,
             metrics=metrics,
             tell=tell,
             clock=clock,
             judged_at=judging_clock(settings.as_of, clock),
         )
 
-    def record(self, scorer: Scorer, answers: list[ScoredAccount]) -> bool:
-        """Append what is being told to the ledger.
+    def record(self, answering: Answering, answers: list[ScoredAccount]) -> bool:
+        """Append what is being told to the ledger; let a shadow score it, too.
 
         False when the ledger cannot be written: the answer says so, and scoring goes on.
         """
         for answer in answers:
             self.metrics.account(answer.status)
+        self.challenge.told(answering, answers)
         told = [answer.assessment for answer in answers if answer.assessment is not None]
         try:
             for as_of in sorted({one.as_of for one in told}):
@@ -83,7 +105,7 @@ class ServiceContext:
                     [one for one in told if one.as_of == as_of],
                     channel=Channel.API,
                     scored_at=self.clock(),
-                    data_watermark=scorer.watermarks.at(as_of),
+                    data_watermark=answering.live.watermarks.at(as_of),
                 )
         except ServiceUnavailable as trouble:
             self.tell("ledger not written", trouble.facts())
@@ -98,6 +120,8 @@ class ServiceContext:
 
     def close(self) -> None:
         """End what runs and give files back."""
+        self.events.worker.close()
+        self.challenge.close()
         self.live.close()
         self.ledger.close()
         self.door.close()
@@ -110,6 +134,12 @@ def context_of(request: Request) -> ServiceContext:
 
 
 def caller_of(request: Request) -> Caller | None:
-    """Whose key the request came with; None where no key was needed (a FastAPI dependency)."""
+    """As whom the request came in; None where nobody was asked for (a FastAPI dependency)."""
     caller: Caller | None = request.scope.get(CALLER)
     return caller
+
+
+def teams_of(request: Request) -> Teams:
+    """Whose accounts the caller may see (a FastAPI dependency); every route that tells of accounts asks for it."""
+    caller = caller_of(request)
+    return caller.teams if caller else EVERYBODY

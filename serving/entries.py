@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from features.vocabulary import Band, Phase
+from serving.access.teams import EVERYBODY, Teams
 from serving.assessment import Facts, Score
 
 
@@ -38,11 +39,19 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which accounts of a portfolio are asked for; None takes all."""
+    """Which accounts of a portfolio are asked for; None takes all, ``teams`` whatever the reader may see."""
 
     segment: str | None = None
     phase: Phase | None = None
     band: Band | None = None
+    teams: Teams = EVERYBODY
+
+    def takes(self, entry: Entry) -> bool:
+        """Does an entry belong to the selection?"""
+        if not self.teams.includes(entry.facts.csm_owner_id, entry.facts.segment):
+            return False
+        told = ((self.segment, entry.facts.segment), (self.phase, entry.score.phase), (self.band, entry.score.band))
+        return all(wanted is None or wanted == found for wanted, found in told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +61,25 @@ class Place:
     as_of: datetime
     newest_id: int
     value_at_risk: float | None = None
+    account_id: str = ""
+
+
+class Order(StrEnum):
+    """In which order a portfolio is listed."""
+
+    VALUE_AT_RISK = "value_at_risk"
+    LEADS_PRIORITY = "leads_priority"
+
+
+@dataclass(frozen=True, slots=True)
+class PriorityReading:
+    """Where a reader of the leads' order stands: the portfolio and the order he began with, and the last row he saw.
+
+    ``policy_index`` is that row's; None at the beginning.
+    """
+
+    place: Place
+    policy_id: int
+    batch_mark: int
+    policy_index: float | None = None
     account_id: str = ""

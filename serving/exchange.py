@@ -12,6 +12,7 @@ from typing import Any
 
 from starlette.datastructures import MutableHeaders
 
+from serving.access.rules import at_desk
 from serving.problems import MEDIA_TYPE, Problem
 
 Scope = MutableMapping[str, Any]
@@ -37,6 +38,15 @@ _SECURITY = {
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
 }
+_ENCRYPTED = {"strict-transport-security": "max-age=31536000"}
+"""Where other machines reach the service: a browser that saw it once by TLS never asks without."""
+
+_PAGE_ONLY = {
+    # Without a referrer browsers would not say by which page a form is sent, either.
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
 _DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -53,6 +63,12 @@ class Exchange:
         self.status = 0
         self.bytes_in = 0
         self.bytes_out = 0
+        self.more: dict[str, str] = {}
+        """Headers to add to the answer, whatever it is."""
+
+        self.secure = False
+        """Can other machines reach the service? Then browsers are told to encrypt."""
+
         self._send = send
         self._closed = False
 
@@ -68,7 +84,7 @@ class Exchange:
         pattern = getattr(route, "path_format", None) or getattr(route, "path", None)
         if pattern:
             return str(pattern)
-        if path == "/" or path in FIXED_PATHS:
+        if path == "/" or path in FIXED_PATHS or at_desk(path):
             return str(path)
         return next((pattern for prefix, pattern in _PATTERNS if path.startswith(prefix)), "unmatched")
 
@@ -101,6 +117,13 @@ class Exchange:
         await self._send({"type": "http.response.body", "body": body})
         self._closed = True
 
+    async def send_on(self, address: str) -> None:
+        """Send a browser to another page of ours."""
+        headers = {"location": address, "content-length": "0", "content-type": "text/html; charset=utf-8"}
+        await self._begin({"type": "http.response.start", "status": 303, "headers": []}, headers)
+        await self._send({"type": "http.response.body", "body": b""})
+        self._closed = True
+
     async def _start(self, message: Message) -> None:
         headers = MutableHeaders(raw=list(message.get("headers", [])))
         kind = headers.get("content-type", "").split(";")[0].strip()
@@ -112,8 +135,9 @@ class Exchange:
 
     async def _begin(self, message: Message, more: dict[str, str]) -> None:
         headers = MutableHeaders(raw=list(message.get("headers", [])))
-        headers.update({**more, **_SECURITY, REQUEST_ID: self.request_id})
-        page = headers.get("content-type", "").startswith("text/html")
+        page = (more.get("content-type") or headers.get("content-type", "")).startswith("text/html")
+        always = _SECURITY | (_PAGE_ONLY if page else {}) | (_ENCRYPTED if self.secure else {})
+        headers.update({**more, **self.more, **always, REQUEST_ID: self.request_id})
         headers["content-security-policy"] = _PAGE_POLICY if page else _DATA_POLICY
         headers.setdefault("cache-control", "no-store")
         self.status = message["status"]

@@ -117,6 +117,10 @@ class Explanation:
     grounds: Grounds | None = None
 
 
+UNTOLD = Explanation((), (), ())
+"""Of a score whose reasons nobody asked for."""
+
+
 def explain(
     features: Mapping[str, Any],
     points: Mapping[str, float],

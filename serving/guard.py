@@ -1,9 +1,10 @@
 """Which requests reach the service?
 
-One pure ASGI middleware over every route, ours and BentoML's: known host names, keys and their scopes where they are
-needed, a cap on bodies counted as they arrive, JSON only, a limit of requests at once and of time. What it refuses, and
-what goes wrong behind it, is answered as a problem; each request leaves one line of log and one count. It believes
-``scope["path"]``, never a forwarded header.
+One pure ASGI middleware over every route, ours and BentoML's: known host names, no orders from pages of other sites,
+keys or sessions and their scopes where they are needed, a cap on bodies counted as they arrive, JSON only (forms at
+the sign-in pages), a limit of requests a minute, at once, and of time. What it refuses, and what goes wrong behind it,
+is answered as a problem; each request leaves one line of log, one count and, where somebody listens, one trace. It
+believes ``scope["path"]``, and a forwarded header only of a proxy that the settings name.
 """
 
 from __future__ import annotations
@@ -12,20 +13,30 @@ import asyncio
 import re
 import time
 import traceback
+from dataclasses import replace
 from uuid import uuid4
 
 from starlette.datastructures import Headers
 
-from serving.access.door import CALLER, Door, Passage
+from features.audit_log import within_request
+from features.storage_failure import storage_failure
+from serving.access.door import CALLER, Caller, Door, Passage
+from serving.access.origin import ADDRESS, SECURE, address_of, foreign
+from serving.access.rules import FORMS
 from serving.exchange import FIXED_PATHS, REQUEST_ID, App, Exchange, Message, Receive, Scope, Send
 from serving.metrics import METHODS, ServiceMetrics
 from serving.problems import Problem
 from serving.request_log import Tell
 from serving.settings import ServiceSettings
+from serving.tracing import Tracing, finish
 
 OK = 200
 CLIENT_GONE = 499
 """What is logged when a client leaves before its body is here; nobody is there to be answered."""
+
+_JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
+_ARROW = {"/v1/score": "application/vnd.apache.arrow.stream"}
+"""Addresses that take something else as well."""
 
 _REQUEST_ID_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LENGTH_FORM = re.compile(r"[0-9]{1,18}")
@@ -35,8 +46,18 @@ _HOST_FORM = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9.-]+)
 class Guard:
     """The middleware. ``tell`` receives one event per request."""
 
-    def __init__(self, app: App, *, settings: ServiceSettings, metrics: ServiceMetrics, tell: Tell, door: Door) -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        settings: ServiceSettings,
+        metrics: ServiceMetrics,
+        tell: Tell,
+        door: Door,
+        tracing: Tracing | None = None,
+    ) -> None:
         self._app = app
+        self._tracing = tracing or Tracing()
         self._door = door
         self._settings = settings
         self._metrics = metrics
@@ -59,33 +80,54 @@ class Guard:
             await self._answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        began, headers = time.perf_counter(), Headers(scope=scope)
+        headers = Headers(scope=scope)
         exchange = Exchange(scope, send, _request_id(headers))
         scope[REQUEST_ID] = exchange.request_id
+        with within_request(exchange.request_id), self._tracing.request(_method(scope), headers) as span:
+            await self._pass(exchange, headers, receive)
+            finish(span, _method(scope), exchange.route, exchange.status, request_id=exchange.request_id)
+
+    async def _pass(self, exchange: Exchange, headers: Headers, receive: Receive) -> None:
+        began, scope = time.perf_counter(), exchange.scope
         passage: Passage | None = None
         try:
-            problem = self._objection(headers)
+            problem = self._objection(scope, headers)
             if problem is None:
-                passage = await self._door.passage(scope, headers)
-                scope[CALLER], problem = passage.caller, passage.problem
+                with self._tracing.step("who is it"):
+                    passage = await self._admitted(scope, headers, exchange)
+                problem = passage.problem
             body = problem or await self._body(headers, receive, exchange)
-            if isinstance(body, Problem):
+            if passage is not None and passage.onward is not None:
+                await exchange.send_on(passage.onward)
+            elif isinstance(body, Problem):
                 await exchange.refuse(body, page=passage.page if passage else None)
             elif body is not None:
-                await self._work(exchange, _replayed(body, receive))
+                with self._tracing.step("answer"):
+                    await self._work(exchange, _replayed(body, receive))
         finally:
             self._note(exchange, time.perf_counter() - began)
             if passage is not None:
                 self._door.note(passage, status=exchange.status, request_id=exchange.request_id)
 
-    def _objection(self, headers: Headers) -> Problem | None:
+    async def _admitted(self, scope: Scope, headers: Headers, exchange: Exchange) -> Passage:
+        scope[ADDRESS] = address_of(scope, headers, self._door.settings)
+        passage = await self._door.passage(scope, headers)
+        scope[CALLER], exchange.secure = passage.caller, scope[SECURE]
+        if passage.allowance is not None:
+            exchange.more = passage.allowance.headers()
+        if passage.problem is None and (problem := foreign(scope, headers, secure=scope[SECURE])):
+            return replace(passage, problem=problem)
+        return passage
+
+    def _objection(self, scope: Scope, headers: Headers) -> Problem | None:
         names = headers.getlist("host")
         form = _HOST_FORM.fullmatch(names[0]) if len(names) == 1 else None
         if form is None or (form["v6"] or form["name"]).lower() not in self._hosts:
             return Problem.of(400, "The Host header does not name this service.")
         if not _LENGTH_FORM.fullmatch(headers.get("content-length", "0")):
             return Problem.of(400)
-        if _has_body(headers) and headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+        wanted = (_FORM,) if scope["path"] in FORMS else (_JSON, _ARROW.get(scope["path"]))
+        if _has_body(headers) and headers.get("content-type", "").split(";")[0].strip().lower() not in wanted:
             return Problem.of(415)
         return None
 
@@ -131,10 +173,11 @@ class Guard:
             where = traceback.extract_tb(defect.__traceback__)[-1]
             place = f"{where.filename.rsplit('/', 1)[-1]}:{where.lineno}"
             self._tell("defect", {"request_id": exchange.request_id, "kind": type(defect).__name__, "where": place})
-            await exchange.refuse(Problem.of(500))
+            stored = storage_failure(defect)
+            await exchange.refuse(Problem.of_error(stored) if stored else Problem.of(500))
 
     def _note(self, exchange: Exchange, seconds: float) -> None:
-        method = exchange.scope["method"] if exchange.scope["method"] in METHODS else "other"
+        method = _method(exchange.scope)
         self._metrics.answered(method, exchange.route, exchange.status, seconds)
         if exchange.scope["path"] in FIXED_PATHS and exchange.status == OK:
             return  # asked every second by whatever watches the service; a good answer is no news
@@ -148,14 +191,22 @@ class Guard:
                 "bytes_in": exchange.bytes_in,
                 "bytes_out": exchange.bytes_out,
                 "ms": round(seconds * 1000, 1),
-                **({"key": caller.prefix} if (caller := exchange.scope.get(CALLER)) else {}),
+                **_named(exchange.scope.get(CALLER)),
             },
         )
+
+
+def _method(scope: Scope) -> str:
+    return str(scope["method"]) if scope["method"] in METHODS else "other"
 
 
 def _request_id(headers: Headers) -> str:
     given = headers.get(REQUEST_ID, "")
     return given if _REQUEST_ID_FORM.fullmatch(given) else uuid4().hex
+
+
+def _named(caller: Caller | None) -> dict[str, str]:
+    return {("person" if caller.person else "key"): caller.prefix} if caller else {}
 
 
 def _has_body(headers: Headers) -> bool:

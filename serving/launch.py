@@ -36,7 +36,7 @@ def serve(
     judged at instead of now. Writes nothing outside the home.
 
     Raises:
-        ConfigError: other machines could reach the host, and no key was made yet; or no name for it is known.
+        ConfigError: other machines could reach the host, and nobody could come in; or no name for it is known.
         ServiceUnavailable: the port is taken.
     """
     address = address_to_bind(host, home)
@@ -51,29 +51,35 @@ def serve(
 
 
 def address_to_bind(host: str, home: Home) -> str:
-    """The address to bind for a host: loopback always, any other one only where keys say who is there.
+    """The address to bind for a host: loopback always, any other one only where keys or people say who is there.
 
     Raises:
-        ConfigError: it is no address, or others could reach it and there is no key that is not revoked.
+        ConfigError: it is no address, or others could reach it and nobody could come in.
     """
     try:
         address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
     except ValueError:
         address = None
-    if address is None or not (address.is_loopback or _has_key(home)):
+    if address is None or not (address.is_loopback or _lets_anybody_in(home)):
         raise ConfigError(
             "the service may not be reached from other machines",
-            expected="a loopback address (127.0.0.1, ::1 or localhost), or an address of this machine and a key",
+            expected="a loopback address (127.0.0.1, ::1 or localhost), or one of this machine and a key or person",
             found=repr(host),
             todo="leave --host out, or run `pulse keys create` first and put a proxy that speaks TLS in front",
         )
     return str(address)
 
 
-def _has_key(home: Home) -> bool:
-    from serving.access.store import KeyStore  # noqa: PLC0415  needed only where others can reach the service
+def _lets_anybody_in(home: Home) -> bool:
+    # Needed only where others can reach the service.
+    from serving.access.people import PeopleStore  # noqa: PLC0415
+    from serving.access.settings import AccessSettings  # noqa: PLC0415
+    from serving.access.store import KeyStore  # noqa: PLC0415
+    from serving.access.tables import PeopleTables  # noqa: PLC0415
 
-    return KeyStore(home).usable()
+    if KeyStore(home).usable() or AccessSettings.from_environment().provider is not None:
+        return True
+    return any(person.disabled_at is None for person in PeopleStore(PeopleTables(home)).everyone())
 
 
 def _names_for(address: str, named: str | None) -> str | None:

@@ -7,8 +7,8 @@ model, or data that came late and was built anew), the one told last counts.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from threading import Lock
@@ -16,42 +16,39 @@ from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
-from features.errors import ServiceUnavailable
 from features.settings import Home
-from features.state import open_state
+from features.state import held_open, insert_new, open_state
 from features.vocabulary import parse_moment
-from serving.assessment import Assessment, KnownFeatures, Score
+from serving.assessment import Assessment, Score
 from serving.entries import Channel, Entry, Place, Selection
 from serving.explain import Explanation
+from serving.ledger_reasons import AtHand, add_reasons, derived_reasons, features_of, kept_reasons
 from serving.ledger_tables import (
     CATALOGUE_HASH,
     DETAILS,
-    FEATURE_LISTS,
+    MODELS,
     SCORES,
-    explanation_of,
     facts_of,
-    make_tables,
     moment_text,
+    name_features,
     packed_explanation,
     score_row,
 )
+from serving.ledger_there import KEY, not_there_yet
 
 __all__ = ["Channel", "Entry", "Ledger", "Place", "Selection"]
-
-_KEY = (SCORES.c.account_id, SCORES.c.as_of, SCORES.c.model_version, SCORES.c.features_hash)
-_CHUNK = 500
-"""Accounts asked for in one statement; SQLite takes 32,766 values at most."""
 
 
 class Ledger:
     """The score ledger of one home. Safe to use from several threads; opening touches the disk at first use only."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, *, model_at_hand: AtHand = lambda _: None) -> None:
         self._home = home
+        self._model_at_hand = model_at_hand
         self._lock = Lock()
         self._opened: sa.Engine | None = None
+        self._held: sqlite3.Connection | None = None
 
     def append(
         self,
@@ -66,20 +63,22 @@ class Ledger:
         Raises:
             ServiceUnavailable: the state database cannot be written.
         """
-        fresh = self._not_there_yet(assessments)
-        if not fresh:
+        with self._connected() as connection:
+            fresh, untold = not_there_yet(connection, assessments)
+        if not fresh and not untold:
             return 0
         rows = [
             score_row(one, channel=channel, scored_at=scored_at, data_watermark=data_watermark)
             for one in fresh.values()
         ]
         with self._connected() as connection, connection.begin():
-            added = connection.execute(
-                insert(SCORES).on_conflict_do_nothing().returning(SCORES.c.id, *_KEY), rows
-            ).all()
+            add_reasons(connection, untold)
+            told = insert_new(connection, SCORES).returning(SCORES.c.id, *KEY)
+            added = connection.execute(told, rows).all() if rows else []
             if added:
                 details = [_detail(entry_id, fresh[tuple(key)]) for entry_id, *key in added]
                 connection.execute(sa.insert(DETAILS), details)
+                connection.execute(insert_new(connection, MODELS), _models(fresh.values(), scored_at))
         return len(added)
 
     def newest_as_of(self, at: datetime | None = None) -> datetime | None:
@@ -97,6 +96,17 @@ class Ledger:
         """
         start = self.beginning(as_of)
         return [] if start is None else self._portfolio(start, Selection(), limit=None)
+
+    def portfolio(self, place: Place) -> list[Entry]:
+        """The whole portfolio of a place: one entry per account, told last by then, most value at risk first."""
+        return self._portfolio(place, Selection(), limit=None)
+
+    def batch_mark(self, as_of: datetime) -> int | None:
+        """The newest entry that a batch told at an ``as_of``, which names the batch; None where no batch ran."""
+        of_batch = (SCORES.c.channel == Channel.BATCH) & (SCORES.c.as_of == moment_text(as_of))
+        with self._connected() as connection:
+            newest: int | None = connection.scalar(sa.select(sa.func.max(SCORES.c.id)).where(of_batch))
+            return newest
 
     def beginning(self, as_of: datetime | None = None) -> Place | None:
         """Where reading the portfolio begins; None when nothing was scored by then."""
@@ -157,22 +167,24 @@ class Ledger:
         return self.explanations([entry_id])[entry_id]
 
     def explanations(self, entry_ids: Sequence[int]) -> dict[int, Explanation]:
-        """The explanations of several entries, by entry id."""
-        packed: dict[int, bytes] = {}
+        """The explanations of several entries, by entry id; what nobody was told is derived (``model_at_hand``)."""
         with self._connected() as connection:
-            for start in range(0, len(entry_ids), _CHUNK):
-                wanted = DETAILS.c.entry_id.in_(entry_ids[start : start + _CHUNK])
-                found = connection.execute(sa.select(DETAILS.c.entry_id, DETAILS.c.explanation).where(wanted))
-                packed |= {row.entry_id: row.explanation for row in found}
-        return {entry_id: explanation_of(stored) for entry_id, stored in packed.items()}
+            kept = kept_reasons(connection, entry_ids)
+            for entry in self._entries([wanted for wanted in entry_ids if wanted not in kept]):
+                model = self._model_at_hand(entry.score.model_version)
+                kept[entry.entry_id] = derived_reasons(features_of(connection, entry), entry, model)
+        return kept
 
     def features(self, entry: Entry) -> pd.DataFrame:
         """The features an entry was scored from: one row that the model of that version turns into the same score."""
-        query = sa.select(DETAILS.c.features, FEATURE_LISTS.c.names).join(FEATURE_LISTS)
         with self._connected() as connection:
-            packed, names = connection.execute(query.where(DETAILS.c.entry_id == entry.entry_id)).one()
-        known = KnownFeatures(packed=packed, digest=entry.features_hash)
-        return known.frame(entry.account_id, entry.as_of, json.loads(names))
+            return features_of(connection, entry)
+
+    @contextmanager
+    def connected(self) -> Iterator[sa.Connection]:
+        """A connection to the database of the ledger, its tables made; ServiceUnavailable when it does not answer."""
+        with self._connected() as connection:
+            yield connection
 
     def close(self) -> None:
         """Give the database back."""
@@ -180,6 +192,9 @@ class Ledger:
             if self._opened is not None:
                 self._opened.dispose()
                 self._opened = None
+            if self._held is not None:
+                self._held.close()
+                self._held = None
 
     def _portfolio(self, place: Place, selection: Selection, *, limit: int | None) -> list[Entry]:
         told_last = (
@@ -190,18 +205,8 @@ class Ledger:
         query = sa.select(SCORES).where(SCORES.c.id.in_(told_last), *_chosen(selection), *_after(place))
         return self._read(query.order_by(SCORES.c.value_at_risk.desc(), SCORES.c.account_id).limit(limit))
 
-    def _not_there_yet(self, assessments: Sequence[Assessment]) -> dict[tuple[str, ...], Assessment]:
-        # Asking first keeps a score that is told again from waiting for the one writer SQLite allows.
-        asked = {_key(one): one for one in assessments}
-        accounts = sorted({one.account_id for one in assessments})
-        moments = sorted({moment_text(one.as_of) for one in assessments})
-        with self._connected() as connection:
-            for start in range(0, len(accounts), _CHUNK):
-                chunk = accounts[start : start + _CHUNK]
-                query = sa.select(*_KEY).where(SCORES.c.account_id.in_(chunk), SCORES.c.as_of.in_(moments))
-                for key in connection.execute(query):
-                    asked.pop(tuple(key), None)
-        return asked
+    def _entries(self, entry_ids: Sequence[int]) -> list[Entry]:
+        return self._read(sa.select(SCORES).where(SCORES.c.id.in_(entry_ids))) if entry_ids else []
 
     def _read(self, query: sa.Select[Any]) -> list[Entry]:
         with self._connected() as connection:
@@ -209,33 +214,25 @@ class Ledger:
 
     @contextmanager
     def _connected(self) -> Iterator[sa.Connection]:
-        try:
-            with self._engine().connect() as connection:
-                yield connection
-        except sa.exc.OperationalError as cause:
-            raise ServiceUnavailable(
-                "the score ledger does not answer",
-                expected="a state database that can be opened and written",
-                found=type(cause.orig).__name__,
-                todo="check the free space and the owner of the home directory, and that no other program holds it",
-            ) from cause
+        with self._engine().connect() as connection:
+            yield connection
 
     def _engine(self) -> sa.Engine:
         with self._lock:
             if self._opened is None:
-                engine = open_state(self._home)
-                make_tables(engine)
+                engine = open_state(self._home, what="the score ledger")
+                name_features(engine)
+                self._held = held_open(engine)
                 self._opened = engine
             return self._opened
 
 
-def _key(assessment: Assessment) -> tuple[str, ...]:
-    return (
-        assessment.account_id,
-        moment_text(assessment.as_of),
-        assessment.score.model_version,
-        assessment.known.digest,
-    )
+def _models(assessments: Iterable[Assessment], scored_at: datetime) -> list[dict[str, str]]:
+    pairs = sorted({(one.score.model_version, one.bundle_hash) for one in assessments})
+    return [
+        {"model_version": version, "bundle_hash": content, "first_scored_at": moment_text(scored_at)}
+        for version, content in pairs
+    ]
 
 
 def _detail(entry_id: int, assessment: Assessment) -> dict[str, Any]:
@@ -251,6 +248,8 @@ def _chosen(selection: Selection) -> Iterator[sa.ColumnElement[bool]]:
     for column, wanted in (("segment", selection.segment), ("phase", selection.phase), ("band", selection.band)):
         if wanted is not None:
             yield SCORES.c[column] == str(wanted)
+    if selection.teams.bound:
+        yield SCORES.c.csm_owner_id.in_(selection.teams.owners) | SCORES.c.segment.in_(selection.teams.segments)
 
 
 def _after(place: Place) -> Iterator[sa.ColumnElement[bool]]:

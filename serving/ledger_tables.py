@@ -1,8 +1,10 @@
 """How does a score lie in the ledger?
 
-Three tables in the state database. ``score_ledger`` is lean, so that a portfolio is read fast;
-``score_ledger_details`` holds what only one account's page needs; ``score_ledger_features`` names the features that
-were packed, once per catalogue. A row can be added, never changed or deleted: triggers refuse it.
+Tables in the state database. ``score_ledger`` is lean, so that a portfolio is read fast; ``score_ledger_details`` holds
+what only one account's page needs; ``score_ledger_features`` names the features that were packed, once per catalogue;
+``score_ledger_models`` the files behind each model version, ``score_ledger_reasons`` the reasons of scores that were
+told without any at first; ``leads_priority_ledger`` holds the second order, by the leads' weights, as it was told. A
+row can be added, never changed or deleted: triggers refuse it.
 """
 
 from __future__ import annotations
@@ -17,10 +19,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from features.catalogue import feature_list_hash
-from features.state import make_append_only
+from features.state import insert_new
 from features.vocabulary import HORIZONS_DAYS, Subcategory
 from serving.assessment import FEATURE_NAMES, NUMBERS, WORDS, Assessment, Facts
-from serving.explain import Effect, Explanation, Grounds, Reason, SubcategoryPart
+from serving.explain import UNTOLD, Effect, Explanation, Grounds, Reason, SubcategoryPart
 
 METADATA = sa.MetaData()
 CATALOGUE_HASH = feature_list_hash(FEATURE_NAMES)
@@ -75,15 +77,41 @@ FEATURE_LISTS = sa.Table(
     sa.Column("names", sa.String, nullable=False),
 )
 
+MODELS = sa.Table(
+    "score_ledger_models",
+    METADATA,
+    sa.Column("model_version", sa.String, primary_key=True),
+    sa.Column("bundle_hash", sa.String, primary_key=True),
+    sa.Column("first_scored_at", sa.String, nullable=False),
+)
+REASONS = sa.Table(
+    "score_ledger_reasons",
+    METADATA,
+    sa.Column("entry_id", sa.ForeignKey("score_ledger.id"), primary_key=True),
+    sa.Column("explanation", sa.LargeBinary, nullable=False),
+)
+LEADS_PRIORITY = sa.Table(
+    "leads_priority_ledger",
+    METADATA,
+    sa.Column("policy_id", sa.Integer, primary_key=True),
+    sa.Column("batch_mark", sa.Integer, primary_key=True),
+    sa.Column("account_id", sa.String, primary_key=True),
+    sa.Column("entry_id", sa.ForeignKey("score_ledger.id"), nullable=False),
+    sa.Column("policy_index", sa.Double, nullable=False),
+    sa.Column("standings", sa.String, nullable=False),
+    sa.Column("told_at", sa.String, nullable=False),
+)
+"""The order that the leads' weights gave a batch: policy and newest entry of the batch name it, one row per account."""
 
-def make_tables(engine: sa.Engine) -> None:
-    """Make what is missing: tables, indices, and the triggers that keep the ledger append-only."""
-    make_append_only(engine, METADATA, what="the score ledger")
+
+def name_features(engine: sa.Engine) -> None:
+    """Write down which features this version packs, where that was not done yet; else only read."""
+    with engine.connect() as connection:
+        if connection.scalar(sa.select(FEATURE_LISTS.c.names).where(FEATURE_LISTS.c.catalogue_hash == CATALOGUE_HASH)):
+            return
     names = json.dumps([list(NUMBERS), list(WORDS)])
     with engine.begin() as connection:
-        connection.execute(
-            sa.insert(FEATURE_LISTS).prefix_with("OR IGNORE").values(catalogue_hash=CATALOGUE_HASH, names=names)
-        )
+        connection.execute(insert_new(connection, FEATURE_LISTS).values(catalogue_hash=CATALOGUE_HASH, names=names))
 
 
 def score_row(
@@ -120,7 +148,12 @@ def facts_of(row: Mapping[str, Any]) -> Facts:
 
 
 def packed_explanation(explanation: Explanation) -> bytes:
-    """The explanation as compressed JSON, words included: what was told stays when the catalogue's words change."""
+    """The explanation as compressed JSON, words included: what was told stays when the catalogue's words change.
+
+    Nothing of one that was not told.
+    """
+    if explanation == UNTOLD:
+        return b""
     return zlib.compress(json.dumps(asdict(explanation), ensure_ascii=False, separators=(",", ":")).encode())
 
 

@@ -16,6 +16,9 @@ from threading import Lock
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from features.errors import PulseError
+from features.journal import Backlog
+
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Methods that are named in logs and labels; a client may make up any other word."""
@@ -33,6 +36,12 @@ class ServiceMetrics:
         self._seconds: dict[str, list[int]] = {}
         self._spent: dict[str, float] = defaultdict(float)
         self._accounts: Counter[str] = Counter()
+        self._shadow: Counter[str] = Counter()
+        self._canary: Counter[str] = Counter()
+        self._sign_ins: Counter[str] = Counter()
+        self._rows: Counter[str] = Counter()
+        self._backlog: Callable[[], Backlog] = Backlog
+        self._failures: Callable[[], int] = int
         self._ready: Callable[[], bool] = bool
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -49,6 +58,30 @@ class ServiceMetrics:
         """Count one account that was answered for."""
         with self._lock:
             self._accounts[status] += 1
+
+    def rows(self, outcome: str, count: int) -> None:
+        """Count rows that an application sent."""
+        with self._lock:
+            self._rows[outcome] += count
+
+    def watch_backlog(self, backlog: Callable[[], Backlog], failures: Callable[[], int]) -> None:
+        """Read what waits in the journal, and how often working it off failed, each time the metrics are asked for."""
+        self._backlog, self._failures = backlog, failures
+
+    def signed_in(self, outcome: str) -> None:
+        """Count one try to sign in."""
+        with self._lock:
+            self._sign_ins[str(outcome)] += 1
+
+    def shadowed(self, fate: str, count: int) -> None:
+        """Count accounts that a shadow should score, by what became of them."""
+        with self._lock:
+            self._shadow[str(fate)] += count
+
+    def canary(self, outcome: str, count: int) -> None:
+        """Count accounts that a canary answered for, or failed to."""
+        with self._lock:
+            self._canary[outcome] += count
 
     def watch_readiness(self, ready: Callable[[], bool]) -> None:
         """Read readiness from a function each time the metrics are asked for."""
@@ -71,7 +104,10 @@ class ServiceMetrics:
         accounts = CounterMetricFamily(
             "campaign_pulse_accounts", "accounts answered for, by outcome", labels=("status",)
         )
+        sign_ins = CounterMetricFamily("campaign_pulse_sign_ins", "tries to sign in, by outcome", labels=("outcome",))
         with self._lock:
+            for outcome, count in self._sign_ins.items():
+                sign_ins.add_metric((outcome,), count)
             for labels, count in self._requests.items():
                 requests.add_metric(labels, count)
             for status, count in self._accounts.items():
@@ -79,5 +115,44 @@ class ServiceMetrics:
             for route, counts in self._seconds.items():
                 bounds = (*(str(bound) for bound in _BOUNDS), "+Inf")
                 seconds.add_metric((route,), list(zip(bounds, accumulate(counts), strict=True)), self._spent[route])
-        yield from (requests, seconds, accounts)
+        yield from (requests, seconds, accounts, sign_ins)
+        yield from self._beside()
+        yield from self._journal()
         yield GaugeMetricFamily("campaign_pulse_ready", "1 when a model can answer", value=float(self._ready()))
+
+    def _beside(self) -> Iterator[Metric]:
+        told = {"shadow": "accounts that a shadow should score", "canary": "accounts that fell to a canary"}
+        for name, counts in (("shadow", self._shadow), ("canary", self._canary)):
+            family = CounterMetricFamily(f"campaign_pulse_{name}_accounts", told[name], labels=("outcome",))
+            with self._lock:
+                for outcome, count in counts.items():
+                    family.add_metric((outcome,), count)
+            yield family
+
+    def _journal(self) -> Iterator[Metric]:
+        rows = CounterMetricFamily("campaign_pulse_event_rows", "rows that applications sent", labels=("outcome",))
+        with self._lock:
+            for outcome, count in self._rows.items():
+                rows.add_metric((outcome,), count)
+        yield rows
+        failures = CounterMetricFamily(
+            "campaign_pulse_journal_failures", "attempts of this process to work the journal off that failed"
+        )
+        failures.add_metric((), self._failures())
+        yield failures
+        try:
+            backlog = self._backlog()
+        except PulseError:
+            return  # a gauge that is not there says that it is not known; everything else is told
+        yield GaugeMetricFamily(
+            "campaign_pulse_journal_sendings", "acknowledged calls not in the warehouse yet", value=backlog.sendings
+        )
+        yield GaugeMetricFamily(
+            "campaign_pulse_journal_accounts", "accounts whose news are not online yet", value=backlog.accounts
+        )
+        oldest = backlog.oldest.timestamp() if backlog.oldest else 0.0
+        yield GaugeMetricFamily(
+            "campaign_pulse_journal_oldest_timestamp_seconds",
+            "when the oldest of these arrived; 0 = none",
+            value=oldest,
+        )

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from serving.schemas import Body, ModelsResponse
+from serving.bodies import Body
 
 Reason = Annotated[
     str,
@@ -53,8 +53,48 @@ class RegisteredOut(Body):
     refused_by: list[str] = Field(description="codes of the gates that refused it")
 
 
-class RegistryResponse(ModelsResponse):
-    """The live model, what was refused, what is registered, and the promotion log."""
+class ChallengerOut(Body):
+    """A version that runs beside the live one: a shadow answers nobody, a canary a share of the accounts."""
 
+    version: str
+    mode: Literal["shadow", "canary"]
+    share: float | None = Field(description="part of the accounts that a canary answers for; null for a shadow")
+    since: datetime
+    who: str
+    why: str
+    runs: bool = Field(description="false while this process still proves it, or when it refused it")
+    refused: str | None = Field(description="why it does not run, where it failed its proof")
+
+
+class ChampionOut(Body):
+    """The model that answers."""
+
+    version: str
+    features: int = Field(description="number of features it reads")
+    feature_list_hash: str = Field(description="SHA-256 of their names in order")
+    group_values: str = Field(
+        description="how points per subcategory are found: lookup tables, or pred_contrib (slower) and why",
+        examples=["lookup tables"],
+    )
+
+
+class RefusalOut(Body):
+    """A promoted version that did not pass its check."""
+
+    version: str
+    reason: str
+
+
+class ModelsResponse(Body):
+    """The live model, and promoted versions that were refused."""
+
+    champion: ChampionOut
+    refused: list[RefusalOut]
+
+
+class RegistryResponse(ModelsResponse):
+    """The live model, what runs beside it, what was refused, what is registered, and the promotion log."""
+
+    challenger: ChallengerOut | None = Field(description="null while only the live version answers and scores")
     versions: list[RegisteredOut] = Field(description="newest first")
     promotions: list[PromotionOut] = Field(description="oldest first; the last one says which version shall be live")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from serving.schemas import Body
+from serving.bodies import Body
 
 
 class FieldErrorOut(Body):

@@ -16,6 +16,7 @@ from features.errors import (
     MissingStateError,
     PulseError,
     ServiceUnavailable,
+    StorageFull,
     UnknownAccount,
     UsageError,
 )
@@ -39,6 +40,7 @@ _SLUGS: dict[int, str] = {
     500: "defect",
     503: "not-ready",
     504: "too-slow",
+    507: "storage-full",
 }
 _DETAILS: dict[int, str] = {
     400: "The request cannot be understood.",
@@ -55,10 +57,12 @@ _DETAILS: dict[int, str] = {
     500: "The service met a defect of its own. Its log holds this request id.",
     503: "No model can answer now. Try again in a moment.",
     504: "The answer took too long. Ask for fewer accounts at once.",
+    507: "There is no space left to write. Nothing of this call was kept; reading goes on.",
 }
 _KINDS: tuple[tuple[type[PulseError], int], ...] = (
     (UsageError, 400),
     (UnknownAccount, 404),
+    (StorageFull, 507),
     (ServiceUnavailable, 503),
     (MissingStateError, 503),
     (IntegrityError, 503),
@@ -78,12 +82,16 @@ class FieldError:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One refusal. ``errors`` is there for invalid input only; ``challenge`` says which key would do (RFC 6750)."""
+    """One refusal. ``errors`` is there for invalid input only; ``challenge`` says which key would do (RFC 6750).
+
+    ``wait`` is when to come back, in seconds; None for the usual time of the status.
+    """
 
     status: int
     detail: str
     errors: tuple[FieldError, ...] = ()
     challenge: str | None = None
+    wait: int | None = None
 
     @classmethod
     def of(cls, status: int, detail: str | None = None, *, errors: tuple[FieldError, ...] = ()) -> Problem:
@@ -95,7 +103,7 @@ class Problem:
     def of_error(cls, error: PulseError) -> Problem:
         """The problem of one of our failures; what it found and which file it means stays in the log."""
         status = next((status for kind, status in _KINDS if isinstance(error, kind)), 500)
-        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        if status in {HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.INSUFFICIENT_STORAGE}:
             return cls.of(status)
         words = error.title if status == HTTPStatus.SERVICE_UNAVAILABLE else f"{error.title}: expected {error.expected}"
         return cls(status=status, detail=f"{words[0].upper()}{words[1:]}.")
@@ -123,7 +131,7 @@ class Problem:
 
     def headers(self) -> dict[str, str]:
         """Headers that belong to it."""
-        wait = RETRY_AFTER_SECONDS.get(self.status)
+        wait = self.wait or RETRY_AFTER_SECONDS.get(self.status)
         more = {"retry-after": str(wait)} if wait else {}
         return {"content-type": MEDIA_TYPE} | more | ({"www-authenticate": self.challenge} if self.challenge else {})
 

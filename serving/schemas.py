@@ -9,11 +9,14 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
 from features.vocabulary import Band, Phase, Subcategory
+from serving.bodies import Body
+from serving.entries import Order
 from serving.explain import HEALTH_SCALE, Effect
+from serving.priority_bodies import PolicyOut, PolicyPlaceOut
 from serving.scorer import Status
 
 MOST_ACCOUNTS = 10_000
@@ -46,12 +49,6 @@ _SCORE: JsonDict = {
     "shrink_adjust": 0.0,
 }
 _FRESH: JsonDict = {"age_days": 2.4, "stale_after_days": 8.0, "stale": False}
-
-
-class Body(BaseModel):
-    """The manners of every body."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ScoreRequest(Body):
@@ -123,6 +120,11 @@ class FreshnessOut(Body):
     age_days: float
     stale_after_days: float
     stale: bool
+    waiting_since: datetime | None = Field(
+        default=None,
+        description="arrival of the oldest row sent to `/v1/events` of this account that is not in the features yet; "
+        "null when every one is",
+    )
 
 
 class ScoreResult(Body):
@@ -134,6 +136,7 @@ class ScoreResult(Body):
         "than the moment this service judges by; insufficient_data: the account is too new to be scored, or no source "
         "told anything of it in half a year"
     )
+    model_version: str = Field(description="the version that answers for this account")
     as_of: datetime | None = Field(description="moment the features were taken at; nothing later was known")
     freshness: FreshnessOut | None
     data_watermark: datetime | None = Field(description="when the newest data behind the features became known")
@@ -141,19 +144,21 @@ class ScoreResult(Body):
 
 
 class ScoreResponse(Body):
-    """One result per id, in the order asked; all from one model version."""
+    """One result per id, in the order asked; each names its version, the live one or the canary's."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
                 {
                     "model_version": "3",
+                    "canary_version": None,
                     "judged_at": "2024-07-03T09:30:00Z",
                     "recorded": True,
                     "results": [
                         {
                             "account_id": "acc-0001",
                             "status": "ok",
+                            "model_version": "3",
                             "as_of": "2024-07-01T00:00:00Z",
                             "freshness": _FRESH,
                             "data_watermark": "2024-06-30T22:10:00Z",
@@ -165,7 +170,8 @@ class ScoreResponse(Body):
         }
     )
 
-    model_version: str
+    model_version: str = Field(description="the live version")
+    canary_version: str | None = Field(description="the version that answers for a share of the accounts; null: none")
     judged_at: datetime = Field(description="the moment freshness was judged at")
     recorded: bool = Field(description="false when the ledger could not be written; the scores are right all the same")
     results: list[ScoreResult]
@@ -218,10 +224,13 @@ class ExplanationOut(Body):
 class ExplanationResponse(ScoreResult):
     """A score and its reasons, both from one model version."""
 
-    model_version: str
     judged_at: datetime
     recorded: bool
     explanation: ExplanationOut | None = Field(description="there exactly when status is ok")
+    policy: PolicyPlaceOut | None = Field(
+        description="where the leads' weights put the account in the newest batch; null where none are in force or it "
+        "is not among those they order. It enters no score"
+    )
 
 
 class ToldScore(Body):
@@ -253,37 +262,20 @@ class AccountOut(ToldScore):
     value_at_risk: float = Field(description="risk at 90 days x annual value, in the account's currency")
     decision_on: date | None
     campaigns_live: str | None
-
-
-class AccountsResponse(Body):
-    """One page of the portfolio at one as_of, most value at risk first (currencies are not converted)."""
-
-    as_of: datetime | None = Field(description="null when nothing was scored yet")
-    accounts: list[AccountOut]
-    next_cursor: str | None = Field(description="give it as cursor to get the next page; null on the last page")
-
-
-class ChampionOut(Body):
-    """The model that answers."""
-
-    version: str
-    features: int = Field(description="number of features it reads")
-    feature_list_hash: str = Field(description="SHA-256 of their names in order")
-    group_values: str = Field(
-        description="how points per subcategory are found: lookup tables, or pred_contrib (slower) and why",
-        examples=["lookup tables"],
+    policy_index: float | None = Field(
+        description="0 to 100, 100 = healthiest by the leads' weights; null where they order no such account. It is no "
+        "probability, and enters none"
     )
 
 
-class RefusalOut(Body):
-    """A promoted version that did not pass its check."""
+class AccountsResponse(Body):
+    """One page of the portfolio at one as_of, most value at risk first (currencies are not converted).
 
-    version: str
-    reason: str
+    With order leads_priority: lowest policy_index first, and those without one last.
+    """
 
-
-class ModelsResponse(Body):
-    """The live model, and promoted versions that were refused."""
-
-    champion: ChampionOut
-    refused: list[RefusalOut]
+    as_of: datetime | None = Field(description="null when nothing was scored yet")
+    order: Order
+    policy: PolicyOut | None = Field(description="the leads' weights in force; null when none are")
+    accounts: list[AccountOut]
+    next_cursor: str | None = Field(description="give it as cursor to get the next page; null on the last page")

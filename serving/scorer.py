@@ -87,7 +87,7 @@ class Scorer:
         Raises:
             MissingStateError: no snapshot within 8 days before ``as_of`` is built.
         """
-        snapshot = self._snapshot_at(as_of)
+        snapshot = snapshot_at(self._home, as_of)
         cohort = read_cohort(self._home, [snapshot])
         told = self.assess_cohort(snapshot, progress=progress)
         added = Ledger(self._home).append(
@@ -108,9 +108,7 @@ class Scorer:
 
         An account of which no source told anything lately gets none.
         """
-        cohort = read_cohort(self._home, [as_of])
-        rows = cohort.loc[cohort["cohort_status"].isin(SCORED), ["account_id", "as_of"]].reset_index(drop=True)
-        features = self._store.historical(rows)
+        features = cohort_features(self._home, self._store, as_of)
         features = features[~self.bundle.abstains(features)]
         told: list[Assessment] = []
         for start in range(0, len(features), _CHUNK):
@@ -125,7 +123,7 @@ class Scorer:
             UnknownAccount: the account was no customer then, or too new to be scored.
             MissingStateError: no snapshot within 8 days before ``as_of`` is built, or no source told anything lately.
         """
-        snapshot = self._snapshot_at(as_of)
+        snapshot = snapshot_at(self._home, as_of)
         cohort = read_cohort(self._home, [snapshot])
         found = cohort.loc[(cohort["account_id"] == account_id) & cohort["cohort_status"].isin(SCORED)]
         if found.empty:
@@ -153,10 +151,10 @@ class Scorer:
         """
         self._store.online([PROBE])
 
-    def score_accounts(self, account_ids: Sequence[str], now: datetime) -> list[ScoredAccount]:
+    def score_accounts(self, account_ids: Sequence[str], now: datetime, *, reasons: bool = True) -> list[ScoredAccount]:
         """One answer per id, in order (an id given twice is answered twice), from the online features.
 
-        ``now`` is the moment freshness is judged at.
+        ``now`` is the moment freshness is judged at. Without ``reasons`` nothing is explained, and it costs half.
         """
         distinct = list(dict.fromkeys(account_ids))
         features = self._store.online(distinct)
@@ -167,21 +165,35 @@ class Scorer:
             for account_id, found, as_of, enough in zip(*columns, known, strict=True)
         }
         scorable = [answers[account_id].status is Status.OK for account_id in features["account_id"]]
-        for told in assess(features.loc[scorable].drop(columns="found").reset_index(drop=True), self.bundle):
+        rows = features.loc[scorable].drop(columns="found").reset_index(drop=True)
+        for told in assess(rows, self.bundle, reasons=reasons):
             answers[told.account_id] = replace(answers[told.account_id], assessment=told)
         return [answers[account_id] for account_id in account_ids]
 
-    def _snapshot_at(self, as_of: datetime) -> datetime:
-        moment = require_utc(as_of)
-        fresh = [built for built in built_as_ofs(self._home) if not Freshness.of(built, moment).stale]
-        if not fresh:
-            raise MissingStateError(
-                f"no snapshot is built for {moment.date()}",
-                expected="a snapshot of that day or of the 8 days before",
-                found="none",
-                todo="run `pulse build --from DATE --to DATE` over that day",
-            )
-        return max(fresh)
+
+def cohort_features(home: Home, store: FeatureStore, as_of: datetime) -> pd.DataFrame:
+    """Every feature, as known at a built ``as_of``, of each account that could still leave; ordered by account id."""
+    cohort = read_cohort(home, [as_of])
+    rows = cohort.loc[cohort["cohort_status"].isin(SCORED), ["account_id", "as_of"]].reset_index(drop=True)
+    return store.historical(rows)
+
+
+def snapshot_at(home: Home, as_of: datetime) -> datetime:
+    """The newest built snapshot at or before ``as_of``.
+
+    Raises:
+        MissingStateError: none within 8 days before it is built.
+    """
+    moment = require_utc(as_of)
+    fresh = [built for built in built_as_ofs(home) if not Freshness.of(built, moment).stale]
+    if not fresh:
+        raise MissingStateError(
+            f"no snapshot is built for {moment.date()}",
+            expected="a snapshot of that day or of the 8 days before",
+            found="none",
+            todo="run `pulse build --from DATE --to DATE` over that day",
+        )
+    return max(fresh)
 
 
 def _judged(account_id: str, as_of: pd.Timestamp | None, enough: bool, now: datetime) -> ScoredAccount:

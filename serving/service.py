@@ -28,10 +28,12 @@ with warnings.catch_warnings():
 from features.errors import ServiceUnavailable
 from serving.api.app import create_app
 from serving.context import ServiceContext
+from serving.foreign_logs import taken_over
 from serving.guard import Guard
 from serving.pages.routes import page_routes
 from serving.request_log import json_lines
 from serving.settings import ServiceSettings
+from serving.tracing import Tracing
 
 _NEVER = timedelta(hours=1)
 """BentoML's own time limit, out of the way: the guard's is shorter and answers in our format."""
@@ -44,14 +46,17 @@ _WAITING = 128
 """Connections that may wait to be taken; the guard refuses beyond its limit, with an answer."""
 
 _CONTEXT = ServiceContext.of(ServiceSettings.from_environment(), tell=json_lines())
+_TRACING = Tracing.from_environment()
 
 
 class Pulse:
     """Customer health and churn risk by campaign phase. Routes under /v1, pages under /."""
 
     def __init__(self) -> None:
-        # Only starts a thread: whatever is wrong with model or stores cannot end the start.
+        # Only starts threads: whatever is wrong with model or stores cannot end the start.
         _CONTEXT.live.start(_CONTEXT.settings.poll_interval)
+        _CONTEXT.challenge.start(_CONTEXT.settings.poll_interval)
+        _CONTEXT.events.worker.start()
 
     def __is_ready__(self) -> bool:
         return _CONTEXT.live.ready
@@ -60,6 +65,7 @@ class Pulse:
     def close(self) -> None:
         """Give everything back."""
         _CONTEXT.close()
+        _TRACING.close()
 
 
 PulseService: Any = bento_service(
@@ -70,10 +76,15 @@ PulseService: Any = bento_service(
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
 )(Pulse)
-_PAGES = page_routes(_CONTEXT.ledger, partial(_CONTEXT.change_between, patient=False))
+_PAGES = page_routes(_CONTEXT.ledger, partial(_CONTEXT.change_between, patient=False), _CONTEXT.leads)
 PulseService.mount_asgi_app(create_app(_CONTEXT, pages=_PAGES), path="/")
 PulseService.add_asgi_middleware(
-    Guard, settings=_CONTEXT.settings, metrics=_CONTEXT.metrics, tell=_CONTEXT.tell, door=_CONTEXT.door
+    Guard,
+    settings=_CONTEXT.settings,
+    metrics=_CONTEXT.metrics,
+    tell=_CONTEXT.tell,
+    door=_CONTEXT.door,
+    tracing=_TRACING,
 )
 
 
@@ -101,7 +112,8 @@ def run(address: str, port: int, *, announce: Callable[[str], None]) -> None:
         # uvicorn raises the signal again when it is done; by then it has been obeyed.
         before = {one: signal.signal(one, _obeyed) for one in (signal.SIGTERM, signal.SIGINT)}
         try:
-            uvicorn.Server(config).run(sockets=[listener])
+            with taken_over(_CONTEXT.tell):
+                uvicorn.Server(config).run(sockets=[listener])
         finally:
             for one, handler in before.items():
                 signal.signal(one, handler)

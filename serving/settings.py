@@ -1,7 +1,7 @@
 """Which limits does the service keep, and which moment does it judge by?
 
-Places come from the environment (``PULSE_HOME``, ``PULSE_AS_OF``, ``PULSE_HOSTS``, ``PULSE_EXPOSED``); limits stand
-here with their reason.
+Places come from the environment (``PULSE_HOME``, ``PULSE_AS_OF``, ``PULSE_HOSTS``, ``PULSE_EXPOSED``, and
+``PULSE_ACCESS``, the file about access); limits stand here with their reason.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from features.settings import Home
 from features.vocabulary import parse_moment, require_utc
+from serving.access.settings import AccessSettings
 
 AS_OF_VARIABLE = "PULSE_AS_OF"
 HOSTS_VARIABLE = "PULSE_HOSTS"
@@ -41,6 +42,7 @@ class ServiceSettings(BaseModel):
     exposed: bool = Field(
         default=False, description="other machines can reach the service: nothing but the probes is open without a key"
     )
+    access: AccessSettings = AccessSettings()
     body_limit_bytes: int = Field(
         default=1 << 20, ge=1024, description="largest request body; 10,000 ids of 100 characters just fit"
     )
@@ -68,12 +70,18 @@ class ServiceSettings(BaseModel):
 
         Raises:
             UsageError: ``PULSE_AS_OF`` is no date.
+            ConfigError: the file that ``PULSE_ACCESS`` names cannot be read.
         """
         source = os.environ if environment is None else environment
         as_of, hosts = source.get(AS_OF_VARIABLE), source.get(HOSTS_VARIABLE)
+        names = tuple(name.strip() for name in hosts.split(",") if name.strip()) if hosts else LOOPBACK_NAMES
+        access = AccessSettings.from_environment(source)
+        # Who gives the service another name, or names a proxy, lets others in by it, whatever address is bound.
+        reached = bool(set(names) - set(LOOPBACK_NAMES) or access.trusted_proxies)
         return cls(
             home=Home.from_environment(source),
             as_of=parse_moment(as_of) if as_of else None,
-            exposed=bool(source.get(EXPOSED_VARIABLE)),
-            hosts=tuple(name.strip() for name in hosts.split(",") if name.strip()) if hosts else LOOPBACK_NAMES,
+            exposed=bool(source.get(EXPOSED_VARIABLE)) or reached,
+            hosts=names,
+            access=access,
         )

@@ -15,9 +15,10 @@ from pydantic import BeforeValidator, ConfigDict, Field, create_model
 from pydantic.config import JsonDict
 
 from features.vocabulary import Band, Subcategory
+from serving.bodies import Body
 from serving.explain import HEALTH_SCALE
 from serving.levers import Lever, levers
-from serving.schemas import AccountId, Body, FreshnessOut, Risk
+from serving.schemas import AccountId, FreshnessOut, Risk
 from serving.scorer import Status
 
 MOST_PULLS = 20

@@ -129,7 +129,14 @@ def test_asking_an_empty_home_writes_nothing(tmp_path: Path) -> None:
 def test_no_model_yet_is_an_answer_and_no_failure(tmp_path: Path) -> None:
     told = pulse("models", home=tmp_path / "home")
     assert told.code == 0
-    assert told.document == {"live": None, "versions": [], "others": [], "promotions": [], "approvals": []}
+    assert told.document == {
+        "live": None,
+        "versions": [],
+        "others": [],
+        "promotions": [],
+        "challengers": [],
+        "approvals": [],
+    }
     assert "pulse train" in told.stdout
 
 
@@ -161,4 +168,4 @@ def test_a_process_of_its_own_tells_the_same_by_its_exit_code(tmp_path: Path) ->
 
 def test_every_failure_has_a_code_of_its_own_kind_that_no_shell_uses() -> None:
     codes = set(_EXIT_CODES.values())
-    assert codes == set(range(2, 13))
+    assert codes == set(range(2, 14))

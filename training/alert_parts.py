@@ -57,6 +57,29 @@ class Steadiness(Document):
     spacing_days: float | None = Field(description="mean days between one snapshot and the next")
 
 
+class PartMoved(Document):
+    """A subcategory's points, and how far another fit moves them; both are means of sizes, in points of health."""
+
+    size: Estimate
+    moved: Estimate
+
+
+class RefitSteadiness(Document):
+    """Whether the same data tell the same reasons when the model is fitted again.
+
+    Each refit has the found settings, another seed and accounts drawn with replacement; calibration stays. It is shown
+    and gates nothing: what counts for a person is that reasons stay from week to week.
+    """
+
+    refits: int
+    rows: int
+    reasons_kept: Estimate = Field(
+        description="share of an account's three strongest reasons that are among the three strongest of a refit"
+    )
+    top_kept: Estimate = Field(description="share of refits in which an account's strongest subcategory is the same")
+    parts: dict[str, PartMoved]
+
+
 class Reading(Document):
     """One policy minus another, in numbers and in fixed words per measure."""
 

@@ -36,7 +36,10 @@ OFFSET_OWNERS = {"segment": Subcategory.CONTEXT, "phase": Subcategory.CAMPAIGN}
 """The subcategory that the offsets of the calibration count in, by the feature that chooses the offset."""
 
 _ROWS_AT_ONCE = 16_384
-"""Seven rows of inputs per account: 90 MB at a time, whatever the number of accounts."""
+"""Some 20 MB of inputs at a time, whatever the number of accounts."""
+
+_FEW = 64
+"""Rows; up to here all intervals are asked for in one call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +47,8 @@ class Bundle:
     """A model with all that it needs to speak: calibration, reference portfolio, scale. Immutable.
 
     ``features`` are the catalogue features it reads (model, then timing), ``subcategories`` the part each belongs to.
-    ``facts`` say what it was made from. ``explainer`` holds the booster. Predictions use at most ``threads`` threads
-    and never depend on their number.
+    ``facts`` say what it was made from, ``content_hash`` which files it was loaded from (empty: from none).
+    ``explainer`` holds the booster. Predictions use at most ``threads`` threads and never depend on their number.
     """
 
     version: str
@@ -59,6 +62,7 @@ class Bundle:
     explainer: Explainer
     spread: RiskSpread = NO_SPREAD
     threads: int = 1
+    content_hash: str = ""
 
     @property
     def booster(self) -> Any:
@@ -207,16 +211,28 @@ class Bundle:
 
         ``numbers`` are the model features of the rows, ``offsets`` those of the calibration.
         """
-        # One call for all intervals.
         count, ones = len(numbers), np.ones(len(numbers))
         inputs = [timing_inputs(timing, low * ones, high * ones) for low, high in self.config.intervals_days]
-        raw = self.explainer.margins(np.vstack([np.hstack([numbers, part]) for part in inputs]), threads=self.threads)
-        logits = [
-            self.calibration.logits(raw[position * count : (position + 1) * count], position, offsets)
-            for position in range(len(inputs))
-        ]
+        raw = self._interval_margins(numbers, inputs)
+        logits = [self.calibration.logits(raw[position], position, offsets) for position in range(len(inputs))]
         ahead = [Ahead(np.full(count, position), timing_codes(part)) for position, part in enumerate(inputs)]
         return np.column_stack(logits), ahead
+
+    def _interval_margins(self, numbers: Floats, inputs: Sequence[Floats]) -> list[Floats]:
+        # For a few rows the calls cost most: one for all intervals. For many, the memory that rows are copied to:
+        # one place for all intervals, in which only the timing changes.
+        count, width = numbers.shape
+        if count <= _FEW:
+            whole = np.vstack([np.hstack([numbers, part]) for part in inputs])
+            raw = self.explainer.margins(whole, threads=self.threads)
+            return [raw[position * count : (position + 1) * count] for position in range(len(inputs))]
+        rows = np.empty((count, width + inputs[0].shape[1]))
+        rows[:, :width] = numbers
+        margins = []
+        for part in inputs:
+            rows[:, width:] = part
+            margins.append(self.explainer.margins(rows, threads=self.threads))
+        return margins
 
     def _group_points(self, groups: Floats, offsets: Floats) -> Floats:
         usual = self.explainer.grouped(self._usual[np.newaxis, :])

@@ -13,10 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markdown_it import MarkdownIt
-from markupsafe import Markup
-
 from features.errors import MissingStateError
 from features.settings import Home
 from features.vocabulary import Subcategory
@@ -24,14 +20,14 @@ from training.bundle_files import bundle_hash
 from training.evaluation import Evaluation
 from training.findings import arm_name, with_interval
 from training.governance import Approval, approvals
+from training.markdown_page import page_from, written
 from training.promotions import Promotion, log
-from training.report import ModelFacts, environment
+from training.report import ModelFacts
 from training.segment_parts import LearnedWeights
 from training.trust import trust
 from training.verdict import Verdict
 
 FACTS, EVALUATION, VERDICT = "facts.json", "evaluation.json", "verdict.json"
-_BARS = str.maketrans({"|": "\\|", "\n": " ", "`": "'", "<": "\\<", "*": "\\*", "_": "\\_", "[": "\\["})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +66,8 @@ def model_card(home: Home, version: str) -> Card:
     verdict = Verdict.model_validate_json((folder / VERDICT).read_text())
     facts = ModelFacts.model_validate_json((folder / FACTS).read_text())
     bundle = home.bundles / version
-    markdown = _markdown(
+    markdown = written(
+        "card.md",
         evaluation=evaluation,
         verdict=verdict,
         facts=facts,
@@ -83,27 +80,7 @@ def model_card(home: Home, version: str) -> Card:
         promotions=_told_promotions(log(home), version),
         approvals=_told_approvals(approvals(home), version),
     )
-    return Card(version, markdown, _page(version, markdown))
-
-
-def _markdown(**said: Any) -> str:
-    # Markdown, not HTML: what could be read as a sign of a table or a tag is escaped by the filter ``cell`` instead.
-    writing = Environment(
-        loader=PackageLoader("training", "templates"),
-        autoescape=False,  # noqa: S701
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    writing.filters |= environment().filters | {"cell": lambda text: str(text).translate(_BARS)}
-    return writing.get_template("card.md").render(**said)
-
-
-def _page(version: str, markdown: str) -> str:
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
-    framed = body.replace("<table>", '<div class="scroll" tabindex="0"><table>').replace("</table>", "</table></div>")
-    # Rendered from Markdown in which HTML is not allowed.
-    return environment().get_template("card.html").render(version=version, body=Markup(framed))  # noqa: S704
+    return Card(version, markdown, page_from(markdown, title=f"Model card: version {version}"))
 
 
 def _weights(weights: dict[str, LearnedWeights]) -> list[tuple[str, int, dict[str, str]]]:

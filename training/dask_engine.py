@@ -1,15 +1,16 @@
-"""How is a booster fitted by several machines, and in which one place is Dask spoken to?
+"""How is work done by several machines, and in which one place is Dask spoken to?
 
-Input grain: person-periods. Output: the native text of one booster. Each worker gets its share of the rows (numbers
-only: no name of an account) and LightGBM's own distributed learner grows the trees. The workers talk with each other
-over ports that LightGBM opens; whoever may talk with the scheduler may run code on the workers, as always with Dask.
+A booster is fitted (person-periods in, its native text out), or a list of tasks is done. For a fit each worker gets its
+share of the rows (numbers only: no name of an account) and LightGBM's own distributed learner grows the trees. The
+workers talk with each other over ports that LightGBM opens; whoever may talk with the scheduler may run code on the
+workers, as always with Dask.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -84,6 +85,25 @@ class DaskCluster:
                 raise self._refused(f"a fit that failed on a worker ({type(cause).__name__})") from cause
         return text, f"the final fit was made on a Dask cluster of {len(workers)} workers"
 
+    def map_texts(self, work: Callable[[str], str], texts: Sequence[str]) -> list[str]:
+        """One answer per text, in their order; each is a task of its own on a worker.
+
+        ``work`` is a function of a module that the workers have as well.
+
+        Raises:
+            ServiceUnavailable: the scheduler does not answer, has no worker, or a worker failed.
+        """
+        import dask.dataframe as dd  # noqa: PLC0415
+
+        with closing(self._client()) as client:
+            self._workers(client)
+            rows = dd.from_pandas(pd.DataFrame({"text": list(texts)}), npartitions=len(texts))
+            told = rows.map_partitions(_answered, work, meta={"text": "object"})
+            try:
+                return [str(text) for text in client.compute(told).result()["text"]]
+            except _failures() as cause:
+                raise self._refused(f"a task that failed on a worker ({type(cause).__name__})") from cause
+
     def _client(self) -> Client:
         from distributed import Client  # noqa: PLC0415
 
@@ -99,7 +119,7 @@ class DaskCluster:
 
     def _refused(self, found: str) -> ServiceUnavailable:
         return ServiceUnavailable(
-            "the Dask cluster cannot fit the model",
+            "the Dask cluster cannot do this",
             expected=f"a scheduler at {self.scheduler}, and workers with the packages of this one",
             found=found,
             todo="look at the cluster's own logs; a search is kept: go on with --resume, or here without --engine",
@@ -113,6 +133,10 @@ def _failures() -> tuple[type[BaseException], ...]:
     from lightgbm.basic import LightGBMError  # noqa: PLC0415
 
     return (KilledWorker, FutureCancelledError, LightGBMError, ImportError, OSError)
+
+
+def _answered(rows: pd.DataFrame, work: Callable[[str], str]) -> pd.DataFrame:
+    return rows.assign(text=[work(text) for text in rows["text"]])
 
 
 def _fitted(client: Client, workers: list[str], rows: pd.DataFrame, params: Mapping[str, Any], rounds: int) -> str:

@@ -27,7 +27,9 @@ from training.interval_check import range_coverage
 from training.judged import Judged
 from training.profit import profit
 from training.reading import read_in_words
+from training.refit_steadiness import refit_steadiness
 from training.segments import cells, learned_weights, regressions
+from training.single_metrics import single_metrics
 from training.soft import graded_by_truth
 
 _STAGES = len(HORIZONS_DAYS) + 2
@@ -83,6 +85,8 @@ def evaluate(
         profit=profit(rows, rows.plan.prices),
         replay=replay,
         steadiness=calm,
+        single_metrics=single_metrics(rows),
+        refits=refit_steadiness(rows),
         truth=None if known.truth is None else graded_by_truth(rows, known.truth),
     )
     progress("evaluate", _STAGES, _STAGES)

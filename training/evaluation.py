@@ -22,6 +22,8 @@ Keys of the document (stable; additions raise ``schema_version`` only when a mea
 - ``profit``: what contacting accounts would have brought, over the chance to save one, and the EMPC measure.
 - ``replay``: alerts, week by week, at equal capacity; ``steadiness``: flips, rank correlation, reasons kept. Null where
   the snapshots of the block were not scored one by one.
+- ``single_metrics.<feature>``: one number alone, where a decision is due, beside the model.
+- ``refits``: whether another seed and other draws of accounts tell the same reasons; null where nothing was refitted.
 - ``truth``: the same graded with true probabilities, where a simulator knows them; else null.
 
 Every number is an :class:`Estimate` or stands beside its ``rows``. A number that does not exist is null and its
@@ -35,7 +37,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from training.alert_parts import CapacityReplay, Steadiness
+from training.alert_parts import CapacityReplay, RefitSteadiness, Steadiness
 from training.evaluation_parts import (
     ArmEvaluation,
     DeltaEvaluation,
@@ -44,6 +46,7 @@ from training.evaluation_parts import (
     GainsCurve,
     GroupEvaluation,
     HorizonEvaluation,
+    SingleMetric,
     Truth,
 )
 from training.interval_parts import RangeCoverage
@@ -112,6 +115,8 @@ class Evaluation(Document):
     profit: Profit | None = None
     replay: CapacityReplay | None = None
     steadiness: Steadiness | None = None
+    single_metrics: dict[str, SingleMetric] = Field(default_factory=dict)
+    refits: RefitSteadiness | None = None
     truth: Truth | None = None
 
     @property
@@ -145,9 +150,17 @@ class Evaluation(Document):
             numbers |= {f"empmc.{arm}": measure.value}
         numbers |= _shares(self.ranges)
         numbers |= _flat("steadiness", self.steadiness) if self.steadiness else {}
+        numbers |= _flat("refits", self.refits) if self.refits else {}
+        numbers |= self._single_numbers()
         for days, graded in (self.truth.horizons if self.truth else {}).items():
             numbers |= _flat(f"truth.h{days}", graded)
         return {name: float(number) for name, number in numbers.items() if number is not None}
+
+    def _single_numbers(self) -> dict[str, float | None]:
+        numbers: dict[str, float | None] = {}
+        for name, metric in self.single_metrics.items():
+            numbers |= _flat(f"single.{name}", metric)
+        return numbers
 
 
 def _shares(ranges: RangeCoverage | None) -> dict[str, float | None]:

@@ -136,6 +136,21 @@ class DeltaEvaluation(Document):
     ap_window: Estimate
 
 
+class SingleMetric(Document):
+    """One number as a ranking; ``auc_lead`` and ``ap_lead`` are the model minus it: above 0, the model ranks better."""
+
+    title: str
+    known: float | None = Field(description="share of the rows with a decision due in which the number is known")
+    auc_window: Estimate
+    ap_window: Estimate
+    auc_pooled: Estimate
+    auc_lead: Estimate
+    ap_lead: Estimate
+    words: str = Field(
+        description="of the model against it: ahead, behind, no difference shown, underpowered, undefined"
+    )
+
+
 class GainsCurve(Document):
     """Share of leavers captured among the top share of rows."""
 

@@ -117,7 +117,7 @@ def stated_risks(booster: Any, rows: pd.DataFrame, stating: Stating) -> Floats:
         inputs = timing_inputs(timing, low * ones, high * ones)
         own = calibration.logits(margins(booster, np.hstack([numbers, inputs])), place, offsets)
         ahead = Ahead(np.full(len(rows), place), timing_codes(inputs))
-        usual = UsualLevels.of(rows["segment"].tolist(), ahead, own, weight=ones).at(rows["segment"], ahead)
+        usual = UsualLevels.of(rows["segment"].tolist(), ahead, own, weight=ones).at(rows["segment"].tolist(), ahead)
         logits.append(own + pull(own, usual, weight))
     return risks(np.column_stack(logits), ends, [config.headline_days])[config.headline_days]
 

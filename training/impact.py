@@ -156,16 +156,11 @@ def _effect(
     worked = rows["worked"].to_numpy(bool)
     outcomes = [int((counted[mask] > 0).sum()) for mask in (worked, ~worked)]
     clusters = [int(rows["cluster_id"][mask].nunique()) for mask in (worked, ~worked)]
-    reason, value, ends, spread = _refusal(outcomes, clusters), None, None, None
+    reason, value, ends, least = _refusal(outcomes, clusters), None, None, None
     if not reason:
         value = float(change(columns.sum(axis=0)))
-        draws = ClusterDraws.draw(rows["cluster_id"], replicates=REPLICATES, seed=SEED)
-        replicates = change(draws.sums(np.arange(len(rows)), columns))
-        ends = percentile_interval(replicates)
+        ends, least = _redrawn(rows, columns, change)
         reason = "" if ends else "too many redraws have no outcome in an arm"
-        if ends and np.isfinite(value):
-            kept = replicates[np.isfinite(replicates) & (replicates > -1)]
-            spread = float(-np.expm1(-_SEEN * np.std(np.log1p(kept))))
     return Effect(
         name=name,
         title=title,
@@ -185,8 +180,18 @@ def _effect(
             base_rate=None,
             reason=reason,
         ),
-        least=spread,
+        least=least,
     )
+
+
+def _redrawn(
+    rows: pd.DataFrame, columns: Floats, change: Callable[[Floats], Floats]
+) -> tuple[tuple[float, float] | None, float | None]:
+    draws = ClusterDraws.draw(rows["cluster_id"], replicates=REPLICATES, seed=SEED)
+    replicates = change(draws.sums(np.arange(len(rows)), columns))
+    ends = percentile_interval(replicates)
+    kept = replicates[np.isfinite(replicates) & (replicates > -1)]
+    return ends, float(-np.expm1(-_SEEN * np.std(np.log1p(kept)))) if ends else None
 
 
 def _refusal(outcomes: list[int], clusters: list[int]) -> str:

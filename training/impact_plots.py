@@ -6,7 +6,6 @@ Input: an :class:`Impact`. Output: PNG pictures whose titles state the finding.
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter
 
 from training.acting import Impact
 from training.figure import Picture
@@ -14,8 +13,6 @@ from training.impact import Effect
 from training.impact_report import change_told, headline, sentence
 from training.impact_trend import Trend
 from training.plots import BLUE, GREY, ORANGE, as_png, blank_figure, days_of, styled
-
-_SIGNED = FuncFormatter(lambda value, _: f"{value:+.0%}")
 
 
 def impact_pictures(found: Impact) -> tuple[Picture, ...]:
@@ -44,7 +41,7 @@ def _changes(found: Impact, effects: list[Effect]) -> Picture:
         )
     axes.set_yticks(places, [effect.title for effect in effects])
     axes.set(ylim=(-0.6, len(effects) - 0.3), xlabel="worked arm against held-out arm; lines are 95% intervals")
-    axes.xaxis.set_major_formatter(_SIGNED)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:+.0%}")
     axes.grid(axis="y", visible=False)
     return Picture(
         name="changes",

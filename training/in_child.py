@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from features import errors
+from features.audit_log import within_request
 from features.errors import PulseError, ServiceUnavailable
 from features.settings import Home
 
@@ -26,19 +27,24 @@ _FAILURES = {
 }
 
 
-def promote(home: Home, version: str, *, who: str, why: str, at: datetime) -> dict[str, Any]:
+def promote(
+    home: Home, version: str, *, who: str, why: str, at: datetime, request_id: str | None = None
+) -> dict[str, Any]:
     """:func:`training.lifecycle.promote` in a process of its own: action, from, to, who, why, at.
+
+    ``request_id`` is the HTTP request it is done for, for the audit log.
 
     Raises:
         PulseError: as the lifecycle does.
         ServiceUnavailable: the process died or took too long.
     """
-    return _asked({"do": "promote", "home": str(home.root), "version": version, **_said(who, why, at)})
+    said = _said(who, why, at, request_id)
+    return _asked({"do": "promote", "home": str(home.root), "version": version, **said})
 
 
-def rollback(home: Home, *, who: str, why: str, at: datetime) -> dict[str, Any]:
+def rollback(home: Home, *, who: str, why: str, at: datetime, request_id: str | None = None) -> dict[str, Any]:
     """:func:`training.lifecycle.rollback` in a process of its own; answers and raises as :func:`promote`."""
-    return _asked({"do": "rollback", "home": str(home.root), **_said(who, why, at)})
+    return _asked({"do": "rollback", "home": str(home.root), **_said(who, why, at, request_id)})
 
 
 def models(home: Home) -> dict[str, Any]:
@@ -63,16 +69,18 @@ def _done(order: dict[str, Any]) -> dict[str, Any]:
     if order["do"] == "models":
         return lifecycle.models(home).document()
     said = {"who": order["who"], "why": order["why"], "at": datetime.fromisoformat(order["at"])}
-    if order["do"] == "promote":
-        done = lifecycle.promote(home, order["version"], **said)
-    else:
-        done = lifecycle.rollback(home, **said)
+    with within_request(order.get("request_id")):
+        if order["do"] == "promote":
+            done = lifecycle.promote(home, order["version"], **said)
+        else:
+            done = lifecycle.rollback(home, **said)
     facts = {"action": done.action, "from": done.version_from, "to": done.version_to}
     return {**facts, "who": done.who, "why": done.why, "at": done.at.isoformat()}
 
 
-def _said(who: str, why: str, at: datetime) -> dict[str, str]:
-    return {"who": who, "why": why, "at": at.isoformat()}
+def _said(who: str, why: str, at: datetime, request_id: str | None) -> dict[str, str]:
+    said = {"who": who, "why": why, "at": at.isoformat()}
+    return said if request_id is None else said | {"request_id": request_id}
 
 
 def _asked(order: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from features.catalogue import TIMING_FEATURES
 from features.errors import DataContractError, IntegrityError
 from training.periods import SNAPSHOT_FEATURES, Floats
 
@@ -21,6 +22,9 @@ AMOUNT_OF_DATA = ("usable_weeks", "sources_present", "campaign_count_w104", "cam
 """Display features that set grade and shrinkage, never inputs of the booster."""
 
 
+_BESIDE = frozenset((*TIMING_FEATURES, *AMOUNT_OF_DATA, "term_months"))
+"""Numbers that are read apart from the booster's inputs, which :func:`numbers_of` looks at."""
+
 SCORED_COLUMNS = tuple(dict.fromkeys((*WORDS, *SNAPSHOT_FEATURES, *AMOUNT_OF_DATA, "term_months")))
 """Every column that training and scoring read of a snapshot, as the catalogue stands today."""
 
@@ -29,7 +33,7 @@ def require_columns(snapshots: pd.DataFrame, names: Sequence[str]) -> None:
     """Refuse a frame without, or with more than one, of the columns; refuse rows that no snapshot stands behind.
 
     Raises:
-        IntegrityError: names the missing or repeated columns.
+        IntegrityError: names the missing or repeated columns, or those beside the booster's that hold no numbers.
         DataContractError: rows without a cohort status, such as an account that the store does not know.
     """
     missing = [name for name in names if name not in snapshots]
@@ -38,6 +42,9 @@ def require_columns(snapshots: pd.DataFrame, names: Sequence[str]) -> None:
     repeated = sorted(set(snapshots.columns[snapshots.columns.duplicated()]) & set(names))
     if repeated:
         raise _wrong_columns("stand there twice", repeated)
+    beside = [name for name in names if name in _BESIDE and snapshots[name].dtype.kind not in "fiu"]
+    if beside:
+        _doubles(snapshots, beside)
     unknown = int(snapshots["cohort_status"].isna().sum())
     if unknown:
         raise DataContractError(

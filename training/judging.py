@@ -19,6 +19,7 @@ from features.vocabulary import Subcategory
 from training.baselines import fit_logistic, fit_timing_only
 from training.bundle import Bundle
 from training.config import TrainingConfig
+from training.dataset import training_rows
 from training.evaluate import Beside, evaluate
 from training.evaluation import Evaluation, EvaluationPlan
 from training.figure import Picture
@@ -29,7 +30,10 @@ from training.labels import horizon_labels
 from training.material import Material
 from training.model import prove_in_child
 from training.periods import Floats
+from training.reference import reference_portfolio
+from training.refits import refitted_columns
 from training.segments import LIVE
+from training.single_metrics import metric_columns
 from training.splits import Fold
 from training.tested_rows import judged_rows, undecided
 from training.trees import deepest_path
@@ -66,6 +70,8 @@ def judge(
     tested = material.at(pd.Series(final.test(material.cohort) & undecided(material)))
     scores = bundle.score(tested.snapshots)
     judged = judged_rows(tested, scores, bundle.config)
+    judged = pd.concat([judged, _refitted(bundle, material, tested, final, progress)], axis=1)
+    judged = pd.concat([judged, metric_columns(tested.snapshots)], axis=1)
     for name, risk in _baseline_risks(material, tested, final, bundle.config).items():
         judged[f"risk_{bundle.config.headline_days}_{name}"] = risk
     if beside.live is not None:
@@ -82,6 +88,16 @@ def judge(
     currencies = tested.cohort["currency"].value_counts()
     currency = str(currencies.index[0]) if len(currencies) == 1 else "mixed currencies"
     return Judgement(evaluation, found, _pictures(bundle, tested, evaluation), currency)
+
+
+def _refitted(bundle: Bundle, material: Material, tested: Material, final: Fold, progress: Progress) -> pd.DataFrame:
+    config = bundle.config
+    rows = training_rows(
+        material.cohort, material.snapshots, material.decided, data_cut=material.data_cut, config=config
+    )
+    past = rows[final.train(rows)].reset_index(drop=True)
+    portfolio = reference_portfolio(material.snapshots, final.test_first, config)
+    return refitted_columns(bundle, past, tested.snapshots, portfolio, progress=progress)
 
 
 def _baseline_risks(material: Material, tested: Material, final: Fold, config: TrainingConfig) -> dict[str, Floats]:

@@ -19,10 +19,11 @@ from training import governance, promotions
 from training.bundle import Bundle
 from training.calibrate import Calibration, calibrate
 from training.candidates import read_candidates
+from training.challengers import challenger_changes
 from training.config import TrainingConfig
 from training.dataset import training_rows
 from training.effort import ALONE, Effort
-from training.fit import Fitted, fit_hazard
+from training.fit import Fitted, fit_hazard, in_smaller_steps
 from training.given import given
 from training.governance import Approval, Governance
 from training.held_out import Caution, caution_of
@@ -212,7 +213,8 @@ def rollback(home: Home, *, who: str, why: str, at: datetime) -> Promotion:
 def models(home: Home) -> Listing:
     """Every registered version, newest first, the promotion log and the approvals."""
     others = [one for each in Target if each.recurs for one in ModelRegistry(home, each).versions()]
-    return Listing(ModelRegistry(home).versions(), promotions.log(home), governance.approvals(home), others)
+    versions, beside = ModelRegistry(home).versions(), challenger_changes(home)
+    return Listing(versions, promotions.log(home), governance.approvals(home), others, beside)
 
 
 def bundle_of(home: Home, version: str | None) -> Bundle:
@@ -270,7 +272,8 @@ def _learn(material: Material, config: TrainingConfig, progress: Progress, effor
     )
     past = rows[blocks.final.train(rows)].reset_index(drop=True)
     found = search(past, blocks.walk_forward, config, effort=effort, progress=progress)
-    fitted = fit_hazard(past, found.params, found.rounds, config, cluster=effort.cluster)
+    params, rounds = in_smaller_steps(found.params, found.rounds, config)
+    fitted = fit_hazard(past, params, rounds, config, cluster=effort.cluster)
     calibration = calibrate(found.out_of_fold, config)
     return _Learnt(
         past=past,

@@ -80,7 +80,7 @@ def load_bundle(folder: Path, *, expected_hash: str | None = None, threads: int 
         probe = now_inputs(numbers_of(golden, bundle.model_features), bundle.config)
     except (KeyError, TypeError, ValueError, ConfigError) as cause:
         raise damaged(folder, MANIFEST, f"documents of another form ({type(cause).__name__})") from cause
-    return replace(bundle, explainer=bundle.explainer.with_tables(probe))
+    return replace(bundle, explainer=bundle.explainer.with_tables(probe), content_hash=bundle_hash(folder))
 
 
 def native_booster(text: str) -> Any:

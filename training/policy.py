@@ -72,12 +72,25 @@ class PolicyWeights(BaseModel):
 def policy_index(scored: pd.DataFrame, weights: PolicyWeights) -> Floats:
     """The index of scored rows (as_of, segment, phase, points_<subcategory>), one per row in their order.
 
-    A subcategory counts as the middle share of peers with fewer points: 0 to 1, ties in the middle. Peers are the
-    accounts of the same date, segment and phase, or of a wider group where those are fewer than :data:`LEAST_PEERS`.
+    Peers are the accounts of the same date, segment and phase, or of a wider group where those are fewer than
+    :data:`LEAST_PEERS`.
     """
-    index = np.zeros(len(scored))
+    return weighed(standings(scored), weights)
+
+
+def standings(scored: pd.DataFrame) -> pd.DataFrame:
+    """Where each row stands among its peers, per subcategory from 0 to 100: the middle share with fewer points.
+
+    Ties stand in the middle. Columns are :data:`WEIGHED`; rows in their order.
+    """
+    return pd.DataFrame({str(part): 100.0 * _standing(scored, f"points_{part}") for part in WEIGHED})
+
+
+def weighed(standing: pd.DataFrame, weights: PolicyWeights) -> Floats:
+    """The index of rows with these standings: the sum of each subcategory's share of the weights times its standing."""
+    index = np.zeros(len(standing))
     for part, share in weights.shares().items():
-        index = index + 100.0 * share * _standing(scored, f"points_{part}")
+        index = index + share * standing[str(part)].to_numpy(np.float64)
     return index
 
 
@@ -97,5 +110,5 @@ def _unreadable(found: str) -> ConfigError:
         "the weights cannot be read",
         expected=f"a YAML file with a name and weights of 0 or more for: {', '.join(WEIGHED)}",
         found=found,
-        todo="repair the file; docs/weights.md shows one",
+        todo="repair the file; docs/models.md shows one",
     )

@@ -8,7 +8,7 @@ estimate betters the drawn one, in every interval.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,11 +99,12 @@ class UsualLevels:
         cell = ahead.interval * shape[1] + ahead.timing
         return cls({name: _means(cell[mask], logits[mask], weight[mask], shape) for name, mask in chosen.items()})
 
-    def at(self, segments: Iterable[object], ahead: Ahead) -> Floats:
+    def at(self, segments: Sequence[object], ahead: Ahead) -> Floats:
         """What is usual for rows of these segments there; NaN: not known."""
         places = {name: place for place, name in enumerate(self.tables)}
-        rows = [places.get(str(segment), places[_EVERYBODY]) for segment in segments]
-        usual: Floats = self._filled()[np.array(rows, dtype=np.int64), ahead.interval, ahead.timing]
+        found = {segment: places.get(str(segment), places[_EVERYBODY]) for segment in dict.fromkeys(segments)}
+        rows = np.fromiter(map(found.__getitem__, segments), np.int64, len(segments))
+        usual: Floats = self._filled()[rows, ahead.interval, ahead.timing]
         return usual
 
     def _filled(self) -> Floats:
@@ -144,7 +145,7 @@ def choose_half_weight_weeks(out_of_fold: pd.DataFrame, calibration: Calibration
         segments = out_of_fold.loc[inside, "segment"]
         there = ahead.take(inside)
         levels = UsualLevels.of(segments.tolist(), there, own[inside], weight=weight[inside])
-        usual[inside] = levels.at(segments, there)
+        usual[inside] = levels.at(segments.tolist(), there)
     data = full_data_weeks(out_of_fold)
 
     def loss(weeks: float) -> float:

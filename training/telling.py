@@ -17,6 +17,7 @@ import pandas as pd
 from features.errors import GateRefused, NoUsableSignal, PulseError
 from features.settings import Home
 from training.bundle import Bundle
+from training.challengers import ChallengerChange
 from training.config import TrainingConfig
 from training.decisions import TermCensus
 from training.findings import arm_name, calibration_finding, skill_finding, with_interval
@@ -121,12 +122,13 @@ class Trained(Judged):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The registered versions, newest first; the promotion log and the approvals, oldest first."""
+    """The registered versions, newest first; promotions, challengers and approvals, oldest first."""
 
     versions: Sequence[RegisteredVersion]
     log: Sequence[Promotion]
     approvals: Sequence[Approval] = ()
     others: Sequence[RegisteredVersion] = ()
+    challengers: Sequence[ChallengerChange] = ()
 
     def lines(self) -> list[str]:
         """One line per version and per promotion."""
@@ -141,6 +143,7 @@ class Listing:
             *versions,
             "promotions:",
             *(log or ["  none yet"]),
+            *(["shadows and canaries:", *(f"  {one.line()}" for one in self.challengers)] if self.challengers else []),
             *self._approval_lines(),
             *(["models of other targets:", *others] if others else []),
         ]
@@ -162,6 +165,7 @@ class Listing:
                 | {"from": one.version_from, "to": one.version_to}
                 for one in self.log
             ],
+            "challengers": [one.document() for one in self.challengers],
             "approvals": [
                 {"at": one.at, "who": one.who, "role": one.role, "version": one.version, "against": one.against}
                 | {"decision": one.decision, "why": one.why}

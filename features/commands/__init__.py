@@ -10,7 +10,19 @@ from types import ModuleType
 
 import typer
 
-from features.commands import auditing, building, campaigns, identity, mapping, pushing, quarantine, simulation, sources
+from features.commands import (
+    audit_record,
+    auditing,
+    building,
+    campaigns,
+    identity,
+    mapping,
+    pushing,
+    quarantine,
+    safekeeping,
+    simulation,
+    sources,
+)
 
 _GROUPS: tuple[ModuleType, ...] = (
     auditing,
@@ -22,6 +34,8 @@ _GROUPS: tuple[ModuleType, ...] = (
     mapping,
     pushing,
     identity,
+    safekeeping,
+    audit_record,
 )
 
 

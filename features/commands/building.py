@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from features.console import Answer, command
+from features.console import Answer, Clock, command
 from features.errors import UsageError
 from features.progress import Progress
 from features.settings import Home
 from features.vocabulary import WEEK, parse_moment
+
+if TYPE_CHECKING:
+    from features.publish import Published
 
 EngineOption = Annotated[
     str | None, typer.Option(help="duckdb (this machine) or spark; by default PULSE_ENGINE, or duckdb.")
@@ -28,6 +31,7 @@ def add_to(app: typer.Typer) -> None:
 def build(
     place: Home,
     progress: Progress,
+    clock: Clock,
     *,
     first: Annotated[str | None, typer.Option("--from", help="First date, YYYY-MM-DD.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last date, YYYY-MM-DD.")] = None,
@@ -44,9 +48,12 @@ def build(
     """
     from features.build import built_as_ofs
     from features.engine_place import EnginePlace
+    from features.journal_work import store_before_build
     from features.publish import publish_late, publish_snapshots
 
     where = EnginePlace.from_environment(engine=engine, master=master)
+    # What applications were told is taken must be there, also when no service runs that works it off.
+    store_before_build(place, now=clock())
     lines: list[str] = []
     document: dict[str, object] = {}
     built = built_as_ofs(place)
@@ -56,12 +63,13 @@ def build(
         published = publish_snapshots(place, *asked, place=where, progress=progress)
         lines, document = published.lines(), published.document()
     if late:
-        rebuilt = publish_late(place, place=where, progress=progress)
-        lines += (
-            [f"late rows: {line}" for line in rebuilt.lines()] if rebuilt else ["no snapshot is changed by late rows"]
-        )
-        return Answer(lines, {**document, "late": rebuilt.document() if rebuilt else None})
+        return _with_late(publish_late(place, place=where, progress=progress), lines, document)
     return _with_waiting(place, lines, document)
+
+
+def _with_late(rebuilt: Published | None, lines: list[str], document: dict[str, object]) -> Answer:
+    told = [f"late rows: {line}" for line in rebuilt.lines()] if rebuilt else ["no snapshot is changed by late rows"]
+    return Answer([*lines, *told], {**document, "late": rebuilt.document() if rebuilt else None})
 
 
 def _with_waiting(place: Home, lines: list[str], document: dict[str, object]) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
@@ -9,6 +10,7 @@ from serving import schemas
 from serving.assessment import RiskRange, Score
 from serving.explain import Explanation
 from serving.freshness import Freshness
+from serving.leads_priority import PriorityPlace
 from serving.ledger import Entry
 from serving.scorer import ScoredAccount
 from serving.settings import STALE_AFTER
@@ -32,13 +34,16 @@ def score_out(score: Score) -> schemas.ScoreOut:
     )
 
 
-def result_out(answer: ScoredAccount, data_watermark: datetime | None) -> schemas.ScoreResult:
-    """What became of one id."""
+def result_out(
+    answer: ScoredAccount, version: str, data_watermark: datetime | None, waiting: Mapping[str, datetime] | None = None
+) -> schemas.ScoreResult:
+    """What became of one id, by this version; ``waiting`` tells whose news arrived when and are not online yet."""
     return schemas.ScoreResult(
         account_id=answer.account_id,
         status=answer.status,
+        model_version=version,
         as_of=answer.as_of,
-        freshness=_freshness_out(answer.freshness),
+        freshness=_freshness_out(answer.freshness, (waiting or {}).get(answer.account_id)),
         data_watermark=data_watermark,
         score=score_out(answer.assessment.score) if answer.assessment else None,
     )
@@ -60,12 +65,16 @@ def told_out(entry: Entry) -> schemas.ToldScore:
     )
 
 
-def account_out(entry: Entry) -> schemas.AccountOut:
-    """One entry of the ledger with what a list shows beside it."""
+def account_out(entry: Entry, place: PriorityPlace | None = None) -> schemas.AccountOut:
+    """One entry of the ledger with what a list shows beside it; ``place`` is where the leads' weights put it."""
     facts = asdict(entry.facts)
     facts.pop("cohort_status")
     return schemas.AccountOut(
-        **dict(told_out(entry)), account_id=entry.account_id, value_at_risk=entry.value_at_risk, **facts
+        **dict(told_out(entry)),
+        account_id=entry.account_id,
+        value_at_risk=entry.value_at_risk,
+        policy_index=place.index if place else None,
+        **facts,
     )
 
 
@@ -73,9 +82,12 @@ def _range_out(told: RiskRange) -> schemas.RiskRangeOut:
     return schemas.RiskRangeOut(**asdict(told), width=told.width)
 
 
-def _freshness_out(freshness: Freshness | None) -> schemas.FreshnessOut | None:
+def _freshness_out(freshness: Freshness | None, waiting_since: datetime | None) -> schemas.FreshnessOut | None:
     if freshness is None:
         return None
     return schemas.FreshnessOut(
-        age_days=freshness.age / _DAY, stale_after_days=STALE_AFTER / _DAY, stale=freshness.stale
+        age_days=freshness.age / _DAY,
+        stale_after_days=STALE_AFTER / _DAY,
+        stale=freshness.stale,
+        waiting_since=waiting_since,
     )

@@ -15,17 +15,37 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
 from features.errors import PulseError
-from serving import change_bodies, model_bodies, schemas, whatif_bodies
-from serving.api import accounts, changes, models, scores, whatif
+from serving import change_bodies, event_bodies, model_bodies, schemas, whatif_bodies
+from serving.api import accounts, changes, events, models, scores, sources, whatif
 from serving.api.describe import describe
 from serving.context import ServiceContext
 from serving.exchange import REQUEST_ID
+from serving.idempotency import HEADER
 from serving.metrics import MEDIA_TYPE
+from serving.pages.sign_in import SignInPages
 from serving.problems import Problem, Refused, field_errors
 
 API_VERSION = "1.0.0"
 _PLACES = frozenset(
-    {"body", "query", "path", "account_id", "limit", "cursor", "segment", "phase", "band", "from", "to", "amount"}
+    {
+        "body",
+        "query",
+        "path",
+        "account_id",
+        "limit",
+        "order",
+        "cursor",
+        "segment",
+        "phase",
+        "band",
+        "from",
+        "to",
+        "amount",
+        "table",
+        "header",
+        HEADER,
+        *event_bodies.EVENT_COLUMNS,
+    }
 )
 _DECLARED = _PLACES.union(
     *(
@@ -49,9 +69,10 @@ def create_app(context: ServiceContext, *, pages: Sequence[BaseRoute] = ()) -> F
         redirect_slashes=False,
     )
     app.state.context = context
-    for part in (scores, accounts, changes, whatif, models):
+    for part in (scores, accounts, changes, whatif, models, events, sources):
         app.include_router(part.router)
     app.add_api_route("/metrics", _metrics, methods=["GET"], include_in_schema=False)
+    app.router.routes.extend(SignInPages(context.door).routes())
     app.router.routes.extend(pages)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)

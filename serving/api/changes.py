@@ -12,13 +12,15 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from features.errors import UnknownAccount
+from serving.access.teams import Teams
 from serving.api.accounts import AccountPath, unknown_account
 from serving.api.describe import problems
 from serving.change import Change, ChangePart
 from serving.change_bodies import ChangePartOut, ChangeResponse, KeptScore, MovedOut
 from serving.change_words import BASES, moved_words, title_of, words_of
-from serving.context import ServiceContext, context_of
+from serving.context import ServiceContext, context_of, teams_of
 from serving.entries import Entry
+from serving.own_accounts import is_own
 from serving.problems import FieldError, Problem, Refused
 
 router = APIRouter(tags=["accounts"])
@@ -44,6 +46,7 @@ Day = Annotated[date, BeforeValidator(_day)]
 def account_change(
     account_id: AccountPath,
     context: Annotated[ServiceContext, Depends(context_of)],
+    teams: Annotated[Teams, Depends(teams_of)],
     start: Annotated[Day, Query(alias="from", description="the earlier date: the newest score by then counts")],
     end: Annotated[Day, Query(alias="to", description="the later date: the newest score by then counts")],
 ) -> ChangeResponse:
@@ -51,6 +54,8 @@ def account_change(
     if end < start:
         error = FieldError("query.to", "before_from", "Input should not be before from")
         raise Refused(Problem.of(422, errors=(error,)))
+    if not is_own(account_id, teams, context.ledger):
+        raise unknown_account()
     before, after = _kept_by(context, account_id, start, "from"), _kept_by(context, account_id, end, "to")
     told = context.change_between(before, after)
     return ChangeResponse(

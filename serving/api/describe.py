@@ -15,7 +15,7 @@ from serving.access.rules import Rule, rule_of
 from serving.problem_bodies import ProblemOut
 from serving.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, Problem
 
-GUARD_STATUSES = (400, 401, 403, 408, 413, 415, 429, 500, 503, 504)
+GUARD_STATUSES = (400, 401, 403, 408, 413, 415, 429, 500, 503, 504, 507)
 """What any operation may answer, whatever was asked."""
 
 _SCHEME = "key"

@@ -7,22 +7,25 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 from features.catalogue import feature_list_hash
 from features.errors import GateRefused, IntegrityError, MissingStateError, UsageError
 from serving.access.door import Caller
 from serving.api.describe import problems
 from serving.context import ServiceContext, caller_of, context_of
+from serving.exchange import REQUEST_ID
 from serving.model_bodies import (
+    ChallengerOut,
+    ChampionOut,
     PromoteRequest,
     PromotionOut,
+    RefusalOut,
     RegisteredOut,
     RegistryResponse,
     RollbackRequest,
 )
 from serving.problems import Problem, Refused
-from serving.schemas import ChampionOut, RefusalOut
 from training import in_child
 from training.promotions import current, log
 
@@ -33,7 +36,7 @@ Who = Annotated[Caller | None, Depends(caller_of)]
 
 @router.get("/v1/models", responses=problems(), operation_id="models")
 def models(context: Context) -> RegistryResponse:
-    """The live model, promoted versions that did not pass their check, every registered version, the promotion log."""
+    """The live model and its challenger, promoted versions that did not pass their check, all versions, the log."""
     bundle = context.live.require().bundle
     return RegistryResponse(
         champion=ChampionOut(
@@ -42,6 +45,7 @@ def models(context: Context) -> RegistryResponse:
             feature_list_hash=feature_list_hash(bundle.features),
             group_values=bundle.group_values,
         ),
+        challenger=_challenger_out(context),
         refused=[RefusalOut(version=refusal.version, reason=refusal.reason) for refusal in context.live.refusals],
         versions=[_registered_out(version) for version in context.registered.listing()["versions"]],
         promotions=[PromotionOut(**_without_verdict(asdict(one))) for one in log(context.settings.home)],
@@ -49,7 +53,7 @@ def models(context: Context) -> RegistryResponse:
 
 
 @router.post("/v1/models/promote", responses=problems(404, 409, 422), operation_id="promote")
-def promote(asked: PromoteRequest, context: Context, caller: Who) -> PromotionOut:
+def promote(asked: PromoteRequest, context: Context, caller: Who, request: Request) -> PromotionOut:
     """Put a version live; only a passed verdict opens the way. Always needs a key.
 
     Takes some seconds. After a 504 the order may have been carried out all the same: see `GET /v1/models`.
@@ -60,18 +64,18 @@ def promote(asked: PromoteRequest, context: Context, caller: Who) -> PromotionOu
     champion = current(home)
     if champion is not None and champion.version == asked.version:
         raise Refused(Problem.of(409, "This version is live already."))
-    at, who = context.clock(), _named(caller)
-    return _told(lambda: in_child.promote(home, asked.version, who=who, why=asked.why, at=at))
+    said = _said(context, caller, asked.why, request)
+    return _told(lambda: in_child.promote(home, asked.version, **said))
 
 
 @router.post("/v1/models/rollback", responses=problems(409, 422), operation_id="rollback")
-def rollback(asked: RollbackRequest, context: Context, caller: Who) -> PromotionOut:
+def rollback(asked: RollbackRequest, context: Context, caller: Who, request: Request) -> PromotionOut:
     """Put the version live again that was live before. Always needs a key; takes some seconds, as promote does."""
     home = context.settings.home
     if len({one.version_to for one in log(home)}) < 2:  # noqa: PLR2004  one to go back from, one to go back to
         raise Refused(Problem.of(409, "There is no earlier model to go back to."))
-    at, who = context.clock(), _named(caller)
-    return _told(lambda: in_child.rollback(home, who=who, why=asked.why, at=at))
+    said = _said(context, caller, asked.why, request)
+    return _told(lambda: in_child.rollback(home, **said))
 
 
 def _told(change: Callable[[], dict[str, Any]]) -> PromotionOut:
@@ -92,6 +96,23 @@ def _told(change: Callable[[], dict[str, Any]]) -> PromotionOut:
     )
 
 
+def _challenger_out(context: ServiceContext) -> ChallengerOut | None:
+    watch = context.challenge.watch
+    wanted, there, refusal = watch.wanted, watch.now, watch.refusal
+    if wanted is None:
+        return None
+    return ChallengerOut(
+        version=wanted.version,
+        mode=wanted.mode.value,
+        share=wanted.share,
+        since=wanted.at,
+        who=wanted.who,
+        why=wanted.why,
+        runs=there is not None and there.started == wanted,
+        refused=refusal.reason if refusal else None,
+    )
+
+
 def _registered_out(version: dict[str, Any]) -> RegisteredOut:
     gates = (version["verdict"] or {}).get("gates", [])
     refused_by = [str(gate["code"]) for gate in gates if gate.get("passed") is not True]
@@ -102,9 +123,10 @@ def _without_verdict(promotion: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in promotion.items() if name != "verdict"}
 
 
-def _named(caller: Caller | None) -> str:
-    # Without a key nobody comes this far: the door asks for one always.
-    return f"key {caller.prefix} ({caller.name})" if caller else "nobody"
+def _said(context: ServiceContext, caller: Caller | None, why: str, request: Request) -> dict[str, Any]:
+    # Without a key or a session nobody comes this far: the door asks for one always.
+    who = caller.who if caller else "nobody"
+    return {"who": who, "why": why, "at": context.clock(), "request_id": request.scope.get(REQUEST_ID)}
 
 
 def _sentence(words: str) -> str:

@@ -8,13 +8,15 @@ from fastapi import APIRouter, Depends
 
 from features.catalogue import feature_named
 from features.vocabulary import Subcategory
+from serving.access.teams import Teams
 from serving.api.accounts import unknown_account
 from serving.api.answers import result_out
 from serving.api.describe import problems
 from serving.assessment import Score
-from serving.context import ServiceContext, context_of
+from serving.context import ServiceContext, context_of, teams_of
 from serving.explain import TITLES
 from serving.levers import Lever, levers
+from serving.own_accounts import own_answers
 from serving.schemas import Risk
 from serving.scorer import Status
 from serving.whatif import NOT_CAUSAL, Edited, Pull, Pulled, WhatIf, what_if
@@ -44,15 +46,16 @@ def lever_list() -> LeversResponse:
 
 
 @router.post("/v1/whatif", responses=problems(404, 422), operation_id="whatif")
-def whatif(asked: WhatIfRequest, context: Context) -> WhatIfResponse:
+def whatif(asked: WhatIfRequest, context: Context, teams: Annotated[Teams, Depends(teams_of)]) -> WhatIfResponse:
     """How one account's estimate would read with other values, everything else as it is. Not an effect; not kept."""
-    scorer, judged_at = context.live.require(), context.judged_at()
-    (answer,) = scorer.score_accounts([asked.account_id], judged_at)
+    scorer, judged_at = context.challenge.answering().scorer_for(asked.account_id), context.judged_at()
+    waiting = context.events.waiting_since()  # before the features, as in `/v1/score`
+    (answer,) = own_answers(scorer.score_accounts([asked.account_id], judged_at, reasons=False), teams, context.ledger)
     if answer.status is Status.NOT_FOUND:
         raise unknown_account()
     pulls = [Pull(levers()[one.lever], float(one.amount)) for one in asked.levers]
     told = answer.assessment
-    result = result_out(answer, None)
+    result = result_out(answer, scorer.bundle.version, None, waiting)
     return WhatIfResponse(
         account_id=asked.account_id,
         status=answer.status,

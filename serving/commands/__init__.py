@@ -10,9 +10,9 @@ from types import ModuleType
 
 import typer
 
-from serving.commands import keys
+from serving.commands import challengers, keys, scoring, users
 
-_GROUPS: tuple[ModuleType, ...] = (keys,)
+_GROUPS: tuple[ModuleType, ...] = (keys, users, scoring, challengers)
 
 
 def add_serving_commands(app: typer.Typer) -> None:

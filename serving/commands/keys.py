@@ -10,6 +10,7 @@ import typer
 from features.console import Answer, Clock, command
 from features.settings import Home
 from serving.access.rules import AccessScope
+from serving.access.teams import Teams
 
 if TYPE_CHECKING:
     from serving.access.store import Key
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 group = typer.Typer(
     no_args_is_help=True, help="Make, list and revoke the keys of the API; read what was done with them."
 )
+
+
+TeamOption = Annotated[
+    list[str] | None,
+    typer.Option("--team", help="Only these accounts: owner:ID or segment:NAME; may be given several times."),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -31,14 +38,16 @@ def create(
     *,
     name: Annotated[str, typer.Option(help="What the key is for; shown in the list.")],
     scope: Annotated[list[AccessScope], typer.Option(help="What it may do; may be given several times.")],
+    team: TeamOption = None,
 ) -> Answer:
     """Make a key and show it once; from then on every call of the API needs one."""
     from serving.access.store import KeyStore
 
-    key, token = KeyStore(place).create(name, scope, who=_who(), at=clock())
+    key, token = KeyStore(place).create(name, scope, who=_who(), at=clock(), teams=Teams.of(team or ()))
+    bound = f", for accounts of {key.teams.words()}" if key.teams.bound else ""
     lines = [
         token,
-        f"key {key.prefix} ({key.name}) may {', '.join(sorted(key.scopes))}",
+        f"key {key.prefix} ({key.name}) may {', '.join(sorted(key.scopes))}{bound}",
         "keep it now: it is stored nowhere. Send it as `Authorization: Bearer KEY`.",
     ]
     return Answer(lines, {**_document(key), "key": token})
@@ -90,7 +99,8 @@ def log(
 def _line(key: Key) -> str:
     used = f"last used {key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never used"
     state = f"revoked {key.revoked_at:%Y-%m-%d}" if key.revoked_at else used
-    return f"{key.prefix:<10}{key.name:<24}{', '.join(sorted(key.scopes)):<36}{state}"
+    bound = f"  only {key.teams.words()}" if key.teams.bound else ""
+    return f"{key.prefix:<10}{key.name:<24}{', '.join(sorted(key.scopes)):<36}{state}{bound}"
 
 
 def _document(key: Key) -> dict[str, Any]:
@@ -98,6 +108,7 @@ def _document(key: Key) -> dict[str, Any]:
         "prefix": key.prefix,
         "name": key.name,
         "scopes": sorted(key.scopes),
+        "teams": key.teams.terms(),
         "created_at": key.created_at,
         "revoked_at": key.revoked_at,
         "last_used_at": key.last_used_at,

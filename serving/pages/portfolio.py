@@ -16,9 +16,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from features.vocabulary import Band, Phase
+from serving.access.teams import EVERYBODY, Teams
 from serving.explain import Reason
+from serving.leads_priority import LeadsPriority
 from serving.ledger import Entry
 from serving.pages.charts import Bar, stacked
+from serving.pages.priority import LEADS_FIRST, SecondOrder, second_order
 from serving.pages.reading import PortfolioReader, Standing
 from serving.pages.words import PHASE_NAMES
 
@@ -33,14 +36,20 @@ BANDS_AT_RISK = (Band.RED, Band.AMBER, Band.GREEN, Band.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the reader chose to see; empty words take all, "-" takes what has none. ``page`` counts from 1."""
+    """What the reader chose to see; empty words take all, "-" takes what has none. ``page`` counts from 1.
+
+    ``order`` is empty for most value at risk first, or the word for the leads' order. ``teams`` are the reader's: what
+    is not theirs is in no list, sum or count.
+    """
 
     owner: str = ""
     phase: str = ""
     segment: str = ""
     band: str = ""
     currency: str = ""
+    order: str = ""
     page: int = 1
+    teams: Teams = EVERYBODY
 
     def asked(self) -> dict[str, str]:
         """The filters that are set, by name."""
@@ -101,6 +110,7 @@ class Portfolio:
     lines: Sequence[Line]
     pages: int
     found: Mapping[str, Sequence[str]]
+    second: SecondOrder | None = None
 
     @property
     def first_row(self) -> int:
@@ -119,8 +129,8 @@ def traits(entry: Entry) -> dict[str, str]:
     }
 
 
-def portfolio_of(reader: PortfolioReader, choice: Choice) -> Portfolio | None:
-    """The portfolio at the newest batch of scores; None when nothing was ever scored.
+def portfolio_of(reader: PortfolioReader, choice: Choice, leads: LeadsPriority | None = None) -> Portfolio | None:
+    """The portfolio at the newest batch of scores; None when nothing was ever scored. ``leads`` know a second order.
 
     Raises:
         ServiceUnavailable: the ledger does not answer.
@@ -128,9 +138,13 @@ def portfolio_of(reader: PortfolioReader, choice: Choice) -> Portfolio | None:
     standing = reader.standing()
     if standing is None:
         return None
+    standing = standing.within(choice.teams)
     chosen = [entry for entry in standing.entries if choice.takes(entry)]
     currencies = _currencies(chosen)
+    second = second_order(leads, standing.as_of, asked=choice.order == LEADS_FIRST)
     ordered = sorted(chosen, key=lambda entry: _rank(entry, currencies))
+    if second and second.used:
+        ordered = sorted(chosen, key=second.rank)
     pages = max(1, -(-len(ordered) // PAGE_SIZE))
     page = min(max(1, choice.page), pages)
     shown = ordered[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
@@ -147,6 +161,7 @@ def portfolio_of(reader: PortfolioReader, choice: Choice) -> Portfolio | None:
         lines=_lines(reader, standing, shown),
         pages=pages,
         found=_found(standing.entries),
+        second=second,
     )
 
 

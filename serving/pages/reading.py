@@ -9,10 +9,11 @@ a hundredth of that).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Lock
 
+from serving.access.teams import Teams
 from serving.explain import Explanation
 from serving.ledger import Entry, Ledger, Place
 
@@ -37,6 +38,13 @@ class Standing:
     entries: Sequence[Entry]
     compared_on: datetime | None
     earlier: Mapping[str, Earlier]
+
+    def within(self, teams: Teams) -> Standing:
+        """The same for a reader who sees the accounts of his teams only."""
+        if not teams.bound:
+            return self
+        own = [one for one in self.entries if teams.includes(one.facts.csm_owner_id, one.facts.segment)]
+        return replace(self, entries=own)
 
 
 class PortfolioReader:

@@ -18,11 +18,15 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from features.vocabulary import HORIZONS_DAYS, Band
+from serving.context import caller_of, teams_of
 from serving.explain import HEALTH_SCALE
+from serving.leads_priority import LeadsPriority
 from serving.ledger import Ledger
+from serving.own_accounts import is_own
 from serving.pages import words
 from serving.pages.account import ChangeTeller, account_page
 from serving.pages.portfolio import BANDS_AT_RISK, MISSING, Choice, Portfolio, portfolio_of, value_at_risk
+from serving.pages.priority import LEADS_FIRST, leads_view, measured, weights_told
 from serving.pages.reading import PortfolioReader
 
 _STATIC = Path(__file__).parent / "static"
@@ -34,21 +38,27 @@ Filter = tuple[str, str, Sequence[tuple[str, str]]]
 """Name, label and options of one filter; an option is a value and its words."""
 
 
-def page_routes(ledger: Ledger, tell: ChangeTeller | None = None) -> list[BaseRoute]:
-    """The routes of the pages over one ledger; ``tell`` says why a score moved."""
+def page_routes(
+    ledger: Ledger, tell: ChangeTeller | None = None, leads: LeadsPriority | None = None
+) -> list[BaseRoute]:
+    """The routes of the pages over one ledger; ``tell`` says why a score moved, ``leads`` know a second order."""
     render, reader = _renderer(), PortfolioReader(ledger)
 
     def portfolio(request: Request) -> HTMLResponse:
-        shown = portfolio_of(reader, _choice(request))
+        shown = portfolio_of(reader, _choice(request), leads)
         if shown is None:
-            return HTMLResponse(render("empty.html"))
-        return HTMLResponse(render("portfolio.html", portfolio=shown, filters=_filters(shown)))
+            return HTMLResponse(render("empty.html", reader=caller_of(request)))
+        told = render("portfolio.html", portfolio=shown, filters=_filters(shown), reader=caller_of(request))
+        return HTMLResponse(told)
 
     def account(request: Request) -> HTMLResponse:
-        shown = account_page(ledger, request.path_params["account_id"], tell)
+        account_id = request.path_params["account_id"]
+        own = is_own(account_id, teams_of(request), ledger)
+        shown = account_page(ledger, account_id, tell) if own else None
         if shown is None:
-            return HTMLResponse(render("missing.html"), status_code=404)
-        return HTMLResponse(render("account.html", page=shown))
+            return HTMLResponse(render("missing.html", reader=caller_of(request)), status_code=404)
+        view = leads_view(leads, ledger, account_id)
+        return HTMLResponse(render("account.html", page=shown, leads=view, reader=caller_of(request)))
 
     return [
         Route("/", portfolio),
@@ -70,7 +80,8 @@ def _choice(request: Request) -> Choice:
     asked = {name: request.query_params.get(name, "")[:_LONGEST_WORD] for name in _FILTERS}
     page = request.query_params.get("page", "")
     readable = page.isascii() and page.isdigit() and len(page) <= _PAGE_DIGITS
-    return Choice(**asked, page=int(page) if readable else 1)
+    order = LEADS_FIRST if request.query_params.get("order") == LEADS_FIRST else ""
+    return Choice(**asked, order=order, page=int(page) if readable else 1, teams=teams_of(request))
 
 
 def _filters(shown: Portfolio) -> list[Filter]:
@@ -92,7 +103,8 @@ def _filters(shown: Portfolio) -> list[Filter]:
 
 
 def _link(choice: Choice, **changed: Any) -> str:
-    asked = choice.asked() | ({"page": str(choice.page)} if choice.page > 1 else {}) | changed
+    page = {"page": str(choice.page)} if choice.page > 1 else {}
+    asked = choice.asked() | {"order": choice.order} | page | changed
     kept = {name: value for name, value in asked.items() if value not in ("", 1)}
     return "/?" + urlencode(kept) if kept else "/"
 
@@ -108,6 +120,7 @@ def _renderer() -> Callable[..., str]:
     )
     environment.globals.update(
         words=words,
+        reader=None,
         bands_at_risk=BANDS_AT_RISK,
         phases=tuple(words.PHASE_NAMES),
         under_notice=Band.LOST_PENDING,
@@ -116,6 +129,9 @@ def _renderer() -> Callable[..., str]:
         health_scale=HEALTH_SCALE,
         link=_link,
         value_at_risk=value_at_risk,
+        leads_first=LEADS_FIRST,
+        weights_told=weights_told,
+        measured=measured,
         zip=zip,
     )
     environment.filters.update(idpath=lambda text: quote(text, safe=""))

@@ -21,7 +21,7 @@ from tests.serving.service_case import NAME, as_ofs, ids, newest, now, stored_ho
 
 JUDGED = "2023-06-07T12:00:00Z"
 AS_OF = "2023-06-05T00:00:00Z"
-FRESH = {"age_days": 2.5, "stale_after_days": 8.0, "stale": False}
+FRESH = {"age_days": 2.5, "stale_after_days": 8.0, "stale": False, "waiting_since": None}
 
 
 class Service:
@@ -87,16 +87,19 @@ def test_accounts_are_scored_one_result_per_id_in_order(service: Service) -> Non
     known, new = ids()[0], ids("onboarding")[0]
     answer = service.client.post("/v1/score", json={"account_ids": ["nobody", known, new, known]})
     score = json.loads(score_out(service.scorer.score_accounts([known], now())[0].assessment.score).model_dump_json())  # type: ignore[union-attr]
-    found = {"status": "ok", "as_of": AS_OF, "freshness": FRESH, "data_watermark": None, "score": score}
+    by = {"model_version": "1"}
+    found = {"status": "ok", **by, "as_of": AS_OF, "freshness": FRESH, "data_watermark": None, "score": score}
     assert answer.status_code == 200
     assert answer.json() == {
         "model_version": "1",
+        "canary_version": None,
         "judged_at": JUDGED,
         "recorded": True,
         "results": [
             {
                 "account_id": "nobody",
                 "status": "not_found",
+                **by,
                 "as_of": None,
                 "freshness": None,
                 "data_watermark": None,
@@ -106,6 +109,7 @@ def test_accounts_are_scored_one_result_per_id_in_order(service: Service) -> Non
             {
                 "account_id": new,
                 "status": "insufficient_data",
+                **by,
                 "as_of": AS_OF,
                 "freshness": FRESH,
                 "data_watermark": None,
@@ -154,6 +158,7 @@ def test_an_explanation_comes_with_its_score_from_one_model(service: Service) ->
         "judged_at": JUDGED,
         "recorded": True,
         "explanation": json.loads(explanation_out(told.explanation).model_dump_json()),
+        "policy": None,
     }
     document = answer.json()["explanation"]
     assert document["scale"].startswith("0 to 100; 100 = healthy.")
@@ -215,6 +220,7 @@ def test_an_account_of_the_portfolio_is_told_whole(service: Service) -> None:
         "value_at_risk": entry.value_at_risk,
         "decision_on": entry.facts.decision_on.isoformat() if entry.facts.decision_on else None,
         "campaigns_live": entry.facts.campaigns_live,
+        "policy_index": None,
     }
 
 
@@ -321,7 +327,7 @@ JSON = {"content-type": "application/json"}
                 400,
                 "bad-request",
                 "Bad Request",
-                "This cursor cannot be used: expected the next_cursor of the page before.",
+                "This cursor cannot be used: expected the next_cursor of the page before, of the same order.",
             ),
         ),
         (
@@ -404,7 +410,13 @@ def test_without_a_live_model_nothing_is_scored_but_the_past_can_be_read(tmp_pat
 
 def test_before_the_first_batch_the_portfolio_is_empty(tmp_path: Path) -> None:
     service = Service(Home(root=tmp_path), live=False)
-    assert service.client.get("/v1/accounts").json() == {"as_of": None, "accounts": [], "next_cursor": None}
+    assert service.client.get("/v1/accounts").json() == {
+        "as_of": None,
+        "order": "value_at_risk",
+        "policy": None,
+        "accounts": [],
+        "next_cursor": None,
+    }
 
 
 def test_a_service_that_stands_on_a_past_date_judges_by_it(tmp_path: Path) -> None:
@@ -412,7 +424,7 @@ def test_a_service_that_stands_on_a_past_date_judges_by_it(tmp_path: Path) -> No
     late = Service(home, as_of=newest() + timedelta(days=9))
     result = late.client.post("/v1/score", json={"account_ids": ids()[:1]}).json()["results"][0]
     assert (result["status"], result["score"]) == ("stale", None)
-    assert result["freshness"] == {"age_days": 9.0, "stale_after_days": 8.0, "stale": True}
+    assert result["freshness"] == {**FRESH, "age_days": 9.0, "stale": True}
     in_time = Service(home, as_of=newest() + timedelta(days=8))
     assert in_time.client.post("/v1/score", json={"account_ids": ids()[:1]}).json()["results"][0]["status"] == "ok"
 
@@ -449,7 +461,7 @@ class Broken:
     def __init__(self, scorer: Scorer) -> None:
         self.bundle = scorer.bundle
 
-    def score_accounts(self, *asked: Any) -> Any:
+    def score_accounts(self, *asked: Any, **how: Any) -> Any:
         raise IntegrityError("the online store is damaged", expected="a", found="acc-0001", todo="look at /home/x")
 
 

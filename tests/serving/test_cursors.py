@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import UsageError
-from serving.api.cursors import MOST_CHARACTERS, cursor_of, place_of
+from serving.api.cursors import MOST_CHARACTERS, cursor_of, place_of, priority_cursor_of, priority_reading_of
+from serving.entries import PriorityReading
 from serving.ledger import Place
 from tests.serving.service_case import newest
 
@@ -20,6 +21,15 @@ from tests.serving.service_case import newest
 def test_a_place_comes_back_from_its_cursor(account_id: str, value: float) -> None:
     place = Place(newest(), 1 << 40, value, account_id)
     assert place_of(cursor_of(place)) == place
+
+
+@given(st.text(min_size=1, max_size=200), st.floats(0, 101), st.integers(1, (1 << 63) - 1))
+def test_a_place_in_the_leads_order_comes_back_from_its_cursor(account_id: str, index: float, number: int) -> None:
+    reading = PriorityReading(Place(newest(), 1 << 40), number, 7, index, account_id)
+    assert priority_reading_of(priority_cursor_of(reading)) == reading
+    assert len(priority_cursor_of(reading)) <= MOST_CHARACTERS
+    with pytest.raises(UsageError, match="this cursor cannot be used"):
+        place_of(priority_cursor_of(reading))
 
 
 def test_the_longest_cursor_fits() -> None:
@@ -54,8 +64,9 @@ def encoded(document: object) -> str:
     ],
 )
 def test_what_is_no_cursor_of_ours_is_refused(cursor: str) -> None:
-    with pytest.raises(UsageError, match="this cursor cannot be used"):
-        place_of(cursor)
+    for read in (place_of, priority_reading_of):
+        with pytest.raises(UsageError, match="this cursor cannot be used"):
+            read(cursor)
 
 
 @given(st.text(max_size=300))

@@ -21,7 +21,7 @@ def test_a_key_is_shown_once_and_never_again(tmp_path: Path) -> None:
     listed = pulse("keys", "list", home=home)
     assert listed.stdout.split() == [prefix, "bot", "admin,", "score:read", "never", "used"]
     (key,) = listed.document["keys"]
-    assert sorted(key) == ["created_at", "last_used_at", "name", "prefix", "revoked_at", "scopes"]
+    assert sorted(key) == ["created_at", "last_used_at", "name", "prefix", "revoked_at", "scopes", "teams"]
     assert token not in listed.stdout + str(listed.document)
 
 

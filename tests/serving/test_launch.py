@@ -9,11 +9,14 @@ from pydantic import ValidationError
 
 from features.errors import ConfigError, ServiceUnavailable, UsageError
 from features.settings import Home
+from serving.access.people import PeopleStore
 from serving.access.rules import AccessScope
 from serving.access.store import KeyStore
+from serving.access.tables import PeopleTables
 from serving.clock import judging_clock, real_clock
 from serving.launch import _names_for, address_to_bind, serve, set_environment
 from serving.settings import LOOPBACK_NAMES, ServiceSettings
+from tests.serving.people_case import new_home
 
 MONDAY = datetime(2024, 4, 15, tzinfo=UTC)
 
@@ -48,6 +51,15 @@ def keyed(root: Path, *, revoked: bool = False) -> Home:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5"])  # noqa: S104  the point
 def test_with_a_key_an_address_that_others_reach_may_be_bound(tmp_path: Path, host: str) -> None:
     assert address_to_bind(host, keyed(tmp_path)) == host
+
+
+def test_with_a_person_an_address_that_others_reach_may_be_bound_until_he_is_disabled(tmp_path: Path) -> None:
+    home = new_home(tmp_path)
+    assert address_to_bind("192.168.1.5", home) == "192.168.1.5"
+    store = PeopleStore(PeopleTables(home))
+    store.disable(store.require("ada@vendor.example"), who="user root", at=MONDAY)
+    with pytest.raises(ConfigError, match="may not be reached from other machines"):
+        address_to_bind("192.168.1.5", home)
 
 
 @pytest.mark.parametrize("host", ["example.org", "", "127.0.0.1:3000"])
@@ -87,7 +99,10 @@ def test_a_service_that_others_reach_knows_it(tmp_path: Path) -> None:
     set_environment(environment, Home(root=tmp_path), None, names="pulse.internal")
     settings = ServiceSettings.from_environment(environment)
     assert (settings.exposed, settings.hosts) == (True, ("pulse.internal",))
+    # A name that is not this machine's lets others in by a proxy, whatever address is bound.
     set_environment(environment, Home(root=tmp_path), None)
+    assert ServiceSettings.from_environment(environment).exposed is True
+    environment.pop("PULSE_HOSTS")
     assert ServiceSettings.from_environment(environment).exposed is False
 
 

@@ -34,7 +34,7 @@ def trend(
     since: Annotated[str | None, typer.Option(help="When acting began; by default the first alert.")] = None,
     control: ControlOption = "control",
 ) -> Answer:
-    """Do fewer accounts leave: between the arms, and before and after with trend and season taken out."""
+    """Tell whether fewer accounts leave: between the arms, and before and after with trend and season taken out."""
     from training.acting import impact
 
     begun = parse_moment(since) if since else None
@@ -43,7 +43,7 @@ def trend(
 
 @command(group)
 def engagement(place: Home, progress: Progress, *, as_of: AsOfOption, control: ControlOption = "control") -> Answer:
-    """Do people use the tools more in the 13 weeks after an alert, against the held-out arm?"""
+    """Tell whether people use the tools more in the 13 weeks after an alert, against the held-out arm."""
     from training.acting import impact
 
     return _answer(place, impact(place, "engagement", parse_moment(as_of), control=control, progress=progress))
@@ -51,7 +51,7 @@ def engagement(place: Home, progress: Progress, *, as_of: AsOfOption, control: C
 
 @command(group)
 def revenue(place: Home, progress: Progress, *, as_of: AsOfOption, control: ControlOption = "control") -> Answer:
-    """Is more revenue kept and won in the year after an alert: renewals, contract value, upsell?"""
+    """Tell whether more revenue is kept and won in the year after an alert: renewals, contract value, upsell."""
     from training.acting import impact
 
     return _answer(place, impact(place, "revenue", parse_moment(as_of), control=control, progress=progress))

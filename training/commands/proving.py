@@ -63,6 +63,6 @@ def ablation(
     from training.ablation import ablation as refit
 
     found = refit(place, lifecycle.bundle_of(place, model), alone=alone, seasons=seasons, progress=progress)
-    path = ablation_report.store(place, found)
-    document = {**found.model_dump(mode="json"), "document": str(path)}
-    return Answer([*ablation_report.lines(found), f"document: {path}"], document)
+    stored = ablation_report.store(place, found)
+    document = {**found.model_dump(mode="json"), "document": str(stored.document), "page": str(stored.page)}
+    return Answer([*ablation_report.lines(found), f"page: {stored.page}"], document)

@@ -17,7 +17,10 @@ from training.commands.options import AsOfOption
 FileArgument = Annotated[Path, typer.Argument(dir_okay=False, help="YAML file: a name and a weight per subcategory.")]
 WhyOption = Annotated[str, typer.Option(help="The reason; kept in the record.")]
 
-group = typer.Typer(no_args_is_help=True, help="Weights of the leads: tried on the past, and put on record.")
+group = typer.Typer(
+    no_args_is_help=True,
+    help="Weights of the leads: tried on the past, and put in force as a second order beside the model's.",
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,7 +41,7 @@ def try_out(place: Home, progress: Progress, *, weights: FileArgument, as_of: As
 def activate(
     place: Home, progress: Progress, clock: Clock, *, weights: FileArgument, as_of: AsOfOption, why: WhyOption
 ) -> Answer:
-    """Try weights on the past and put them on record as those in force; no score changes."""
+    """Try weights on the past and put them in force: pages and API offer an order by them; no score changes."""
     from training import weighing
 
     said = (getpass.getuser(), why)

@@ -1,0 +1,51 @@
+"""What of that which is told now stands in the ledger already?
+
+Asked before anything is written: a score that is told again need not wait for the one writer there may be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from serving.assessment import Assessment
+from serving.explain import UNTOLD
+from serving.ledger_tables import DETAILS, REASONS, SCORES, moment_text
+
+KEY = (SCORES.c.account_id, SCORES.c.as_of, SCORES.c.model_version, SCORES.c.features_hash)
+"""What makes a score the same one."""
+
+_CHUNK = 500
+"""Accounts asked for in one statement; SQLite takes 32,766 values at most."""
+
+_WITH_REASONS = SCORES.join(DETAILS).outerjoin(REASONS, REASONS.c.entry_id == SCORES.c.id)
+_IS_BARE = (sa.func.length(DETAILS.c.explanation) == 0) & REASONS.c.entry_id.is_(None)
+
+
+def not_there_yet(
+    connection: sa.Connection, assessments: Sequence[Assessment]
+) -> tuple[dict[tuple[str, ...], Assessment], dict[int, Assessment]]:
+    """What is new, by its key; and, by entry, what is there without the reasons that are told now."""
+    asked = {_key(one): one for one in assessments}
+    untold: dict[int, Assessment] = {}
+    accounts = sorted({one.account_id for one in assessments})
+    moments = sorted({moment_text(one.as_of) for one in assessments})
+    for start in range(0, len(accounts), _CHUNK):
+        chunk = accounts[start : start + _CHUNK]
+        query = sa.select(SCORES.c.id, _IS_BARE, *KEY).select_from(_WITH_REASONS)
+        there = query.where(SCORES.c.account_id.in_(chunk), SCORES.c.as_of.in_(moments))
+        for entry_id, is_bare, *key in connection.execute(there):
+            told = asked.pop(tuple(key), None)
+            if is_bare and told is not None and told.explanation != UNTOLD:
+                untold[entry_id] = told
+    return asked, untold
+
+
+def _key(assessment: Assessment) -> tuple[str, ...]:
+    return (
+        assessment.account_id,
+        moment_text(assessment.as_of),
+        assessment.score.model_version,
+        assessment.known.digest,
+    )
