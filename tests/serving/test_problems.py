@@ -39,7 +39,7 @@ def test_every_failure_of_ours_has_a_status_and_tells_neither_files_nor_data(kin
     failure = kind("it went wrong", expected="something good", found="secret-account", todo="look at /home/x/state.db")
     problem = Problem.of_error(failure)
     expected = {"UsageError": 400, "UnknownAccount": 404, "ServiceUnavailable": 503}
-    expected |= {"MissingStateError": 503, "IntegrityError": 503}
+    expected |= {"MissingStateError": 503, "IntegrityError": 503, "StorageFull": 507}
     assert problem.status == expected.get(kind.__name__, 500)
     words = json.dumps(problem.document("r"))
     assert "secret-account" not in words

@@ -112,7 +112,14 @@ LIVE = Promotion(NOON, "ada", "better", "promote", None, "1", {"passed": True})
 def test_an_empty_registry_says_what_to_do() -> None:
     listing = Listing((), ())
     assert listing.lines() == ["no model is registered yet: run `pulse train --as-of DATE`"]
-    assert listing.document() == {"live": None, "versions": [], "others": [], "promotions": [], "approvals": []}
+    assert listing.document() == {
+        "live": None,
+        "versions": [],
+        "others": [],
+        "promotions": [],
+        "challengers": [],
+        "approvals": [],
+    }
 
 
 def test_a_registered_version_is_not_live_by_itself() -> None:
