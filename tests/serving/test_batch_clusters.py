@@ -112,16 +112,17 @@ def test_a_defect_on_an_executor_shows_nothing_of_the_rows(workers: dict[str, Wo
 
 
 def test_frames_of_ones_own_are_scored_in_place(
-    home: Home, rows: pa.Table, alone: Path, workers: dict[str, Workers]
+    home: Home, rows: pa.Table, alone: Path, workers: dict[str, Workers], tmp_path: Path
 ) -> None:
     # Whoever has features in a table of Spark or Dask asks the same scorer there, without a file between.
     import dask.dataframe as dd  # noqa: PLC0415
 
     scorer = FrameScorer(home.bundles / "1", bundle_hash(home.bundles / "1"))
     frame, expected = rows.to_pandas(), scores_in(alone)
-    session = SparkSession.getActiveSession()
-    assert session is not None
-    there = session.createDataFrame(frame).mapInPandas(scorer.frames, scorer.columns).toPandas()
+    with open_spark_engine(tmp_path / "scratch", master=MASTER):
+        session = SparkSession.getActiveSession()
+        assert session is not None
+        there = session.createDataFrame(frame).mapInPandas(scorer.frames, scorer.columns).toPandas()
     there["as_of"] = there["as_of"].astype("datetime64[us]").dt.tz_localize("UTC")
     with Client(workers["dask"].scheduler, set_as_default=False) as client:
         parts = dd.from_pandas(frame, npartitions=3, sort=False).map_partitions(scorer, meta=scorer.meta)
