@@ -8,11 +8,9 @@ triggers refuse everything else. No row holds a key.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from threading import Lock
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,8 +19,9 @@ from features import audit_log
 from features.audit_log import Deed, What
 from features.errors import UsageError
 from features.settings import Home
-from features.state import has_state, open_state
+from features.state import has_state
 from serving.access.rules import AccessScope
+from serving.access.state_door import StateDoor
 from serving.access.tables import KEY_BOUNDS
 from serving.access.teams import EVERYBODY, Teams
 from serving.access.tokens import Fingerprint, new_token, prefix_of
@@ -94,8 +93,7 @@ class KeyStore:
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._lock = Lock()
-        self._opened: sa.Engine | None = None
+        self._state = StateDoor(home, what="the store of keys")
 
     def create(
         self, name: str, scopes: Sequence[AccessScope], *, who: str, at: datetime, teams: Teams = EVERYBODY
@@ -115,7 +113,7 @@ class KeyStore:
         token = new_token()
         prefix, kept = str(prefix_of(token)), Fingerprint.of(token)
         key = Key(prefix, name.strip(), frozenset(scopes), kept, at, None, None, teams, kept.mark_of(token))
-        with self._writing() as connection, connection.begin():
+        with self._state.writing() as connection:
             connection.execute(sa.insert(_KEYS).values(_row(key)))
             bounds = {"prefix": prefix, "teams": teams.text(), "mark": key.mark}
             connection.execute(sa.insert(KEY_BOUNDS).values(bounds))
@@ -132,7 +130,7 @@ class KeyStore:
         """
         open_key = (_KEYS.c.prefix == prefix) & _KEYS.c.revoked_at.is_(None)
         if has_state(self._home):
-            with self._writing() as connection, connection.begin():
+            with self._state.writing() as connection:
                 done = connection.execute(sa.update(_KEYS).where(open_key).values(revoked_at=at.isoformat()))
                 if done.rowcount:
                     connection.execute(sa.insert(_LOG).values(_line(AccessLine(at, who, f"key {prefix} revoked"))))
@@ -149,7 +147,7 @@ class KeyStore:
 
     def every_key(self) -> tuple[Key, ...]:
         """Every key that was ever made, oldest first, revoked ones included."""
-        with self._reading() as connection:
+        with self._state.reading() as connection:
             if connection is None:
                 return ()
             rows = connection.execute(_every().order_by(_KEYS.c.created_at, _KEYS.c.prefix)).mappings()
@@ -162,7 +160,7 @@ class KeyStore:
     def write(self, lines: Sequence[AccessLine]) -> None:
         """Add lines to the log and mark the keys that were used, all or nothing."""
         used = {line.who: line.at.isoformat() for line in lines if line.who != NOBODY}
-        with self._writing() as connection, connection.begin():
+        with self._state.writing() as connection:
             connection.execute(sa.insert(_LOG), [_line(line) for line in lines])
             for line in lines:
                 if line.export:
@@ -173,7 +171,7 @@ class KeyStore:
 
     def lines(self, limit: int) -> tuple[AccessLine, ...]:
         """The newest lines of the log, newest first."""
-        with self._reading() as connection:
+        with self._state.reading() as connection:
             if connection is None:
                 return ()
             rows = connection.execute(sa.select(_LOG).order_by(_LOG.c.id.desc()).limit(limit)).mappings()
@@ -184,31 +182,7 @@ class KeyStore:
 
     def close(self) -> None:
         """Give the database back."""
-        with self._lock:
-            if self._opened is not None:
-                self._opened.dispose()
-                self._opened = None
-
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection | None]:
-        # Makes nothing: None where there is no state yet.
-        if not has_state(self._home):
-            yield None
-            return
-        with self._engine().connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
-        with self._engine().connect() as connection:
-            yield connection
-
-    def _engine(self) -> sa.Engine:
-        with self._lock:
-            # A file that is gone is made anew, tables and all.
-            if self._opened is None or not has_state(self._home):
-                self._opened = open_state(self._home, what="the store of keys")
-            return self._opened
+        self._state.close()
 
 
 def _every() -> sa.Select[Any]:
