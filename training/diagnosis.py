@@ -20,7 +20,6 @@ PLATT_EVENTS = 60
 """Leavers since the onset from which an intercept, and from which a slope too, can be fitted."""
 LATE_SHARE = 0.3
 """When so many campaigns start late at once, it is the calendar that is wrong and not the customers."""
-FEWEST_RAMPS = 20
 COUNTED = "core_events_per_active_seat_w4"
 PEOPLE = ("active_seat_ratio_w4", "sessions_per_active_seat_w4", "active_minutes_per_seat_w4")
 """What is counted per person, and what tells that people work as before."""
@@ -83,11 +82,11 @@ def _refit(chart: Chart) -> Advice:
 
 
 def _calendar(ramps: Ramps) -> Iterator[Suspicion]:
-    if ramps.late_share is not None and ramps.accounts >= FEWEST_RAMPS and ramps.late_share >= LATE_SHARE:
+    if ramps.late_share is not None and ramps.late_share >= LATE_SHARE:
         yield Suspicion(
             cause=Cause.CALENDAR,
-            sentence=f"the calendar looks wrong: in {ramps.late_share:.0%} of {ramps.accounts} accounts use rose more "
-            "than a week after the campaign's start",
+            sentence=f"the calendar looks wrong: {ramps.late_share:.0%} of {ramps.accounts} accounts began "
+            f"{str(ramps.campaign).replace('_', ' ')} more than a week after the day that was planned",
         )
 
 

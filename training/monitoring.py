@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from features.campaign_starts import campaign_starts
 from features.errors import UsageError
 from features.progress import Progress, silent
 from features.settings import Home
@@ -23,7 +24,7 @@ from training.model import load_bundle
 from training.promotions import require_current
 from training.tested_rows import judged_rows
 from training.untouched import untouched
-from training.watch import RAMP, WATCHED_DAYS, Seen, watch
+from training.watch import WATCHED_DAYS, Seen, watch
 from training.watch_page import render
 from training.watch_parts import Watch
 
@@ -77,13 +78,13 @@ def look(home: Home, as_of: datetime, *, version: str | None = None, progress: P
     material = gather(home, as_of, bundle.config, progress=progress)
     kept = untouched(material, [bundle])
     progress("watch", 1, 2)
-    seen = _seen(material, kept, bundle)
+    seen = _seen(home, material, kept, bundle)
     found = watch(seen, _features(bundle), model_version=bundle.version, as_of=as_of)
     progress("watch", 2, 2)
     return Looked(bundle, kept, seen, found)
 
 
-def _seen(material: Material, kept: Material, bundle: Bundle) -> Seen:
+def _seen(home: Home, material: Material, kept: Material, bundle: Bundle) -> Seen:
     scores = bundle.score(kept.snapshots)
     judged = judged_rows(kept, scores, bundle.config)
     days, _ = days_to_decision_taken(kept.cohort, kept.decided)
@@ -92,7 +93,9 @@ def _seen(material: Material, kept: Material, bundle: Bundle) -> Seen:
     now = _quarter(material, bundle, last)
     then = _quarter(material, bundle, last - YEAR)
     before = _quarter(material, bundle, last - 2 * YEAR)
-    return Seen(judged, now, then, before if len(before) else None)
+    last_word = material.data_cut
+    starts = campaign_starts(home, since=last_word - QUARTER, until=last_word)
+    return Seen(judged, now, then, before if len(before) else None, starts)
 
 
 def _quarter(material: Material, bundle: Bundle, last: pd.Timestamp) -> pd.DataFrame:
@@ -101,7 +104,7 @@ def _quarter(material: Material, bundle: Bundle, last: pd.Timestamp) -> pd.DataF
     rows = material.at(within).snapshots
     if rows.empty:
         return pd.DataFrame(columns=["account_id", "as_of", "phase", "health", "band", *bundle.model_features])
-    kept = ["account_id", "as_of", "phase", *bundle.model_features, *((RAMP,) if RAMP in rows else ())]
+    kept = ["account_id", "as_of", "phase", *bundle.model_features]
     scores = bundle.score(rows)
     told = rows[list(dict.fromkeys(kept))].reset_index(drop=True)
     return told.assign(health=scores["health"], band=scores["band"].astype(str))

@@ -29,10 +29,11 @@ that people bear before they stop looking; the rest is left for a model that is 
 LEAST_EXPECTED = 5.0
 """Leavers that a group must be expected to have in the whole time for a chart."""
 LATE_DAYS = 7.0
+FEWEST_RAMPS = 20
+"""Accounts in a campaign; of fewer, a third begin late by chance."""
 _CLEARLY = 0.01
 _SEED = 20240115
 ALL = "all accounts"
-RAMP = "campaign_late_start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +41,22 @@ class Seen:
     """What a watch looks at.
 
     ``judged`` has account_id, as_of, phase, segment, risk_30, y_30 (null = not final), left_30 (known by now to have
-    decided within 30 days). ``now``, ``then`` and ``before`` have phase, health, band and the features.
+    decided within 30 days). ``now``, ``then`` and ``before`` have phase, health, band and the features. ``starts`` are
+    the campaigns planned to begin in the last quarter, as :func:`features.campaign_starts.campaign_starts` tells them.
     """
 
     judged: pd.DataFrame
     now: pd.DataFrame
     then: pd.DataFrame
     before: pd.DataFrame | None
+    starts: pd.DataFrame
 
 
 def watch(seen: Seen, features: Sequence[tuple[str, str]], *, model_version: str, as_of: datetime) -> Watch:
     """Look at everything; ``features`` are (name, subcategory) of the model."""
     charts, small = _charts(seen.judged)
     drift = input_drift(seen.now, seen.then, seen.before, features)
-    ramps = _ramps(seen.now)
+    ramps = _ramps(seen.starts)
     early = _early(seen.judged)
     found = suspicions_from(charts, drift, ramps, (seen.now, seen.then))
     return Watch(
@@ -169,9 +172,11 @@ def _scores(now: pd.DataFrame, then: pd.DataFrame) -> Iterator[PhaseScores]:
         )
 
 
-def _ramps(now: pd.DataFrame) -> Ramps:
-    if RAMP not in now:
-        return Ramps(accounts=0, late_share=None)
-    # The last word on each account: one campaign is seen in several snapshots.
-    last = now.sort_values("as_of").groupby("account_id")[RAMP].last().dropna()
-    return Ramps(accounts=len(last), late_share=float((last > LATE_DAYS).mean()) if len(last) else None)
+def _ramps(starts: pd.DataFrame) -> Ramps:
+    """The campaign that most of its accounts began late; where use was not measured, the calendar's word counts."""
+    late = (starts["risen_days"].fillna(starts["moved_days"]) > LATE_DAYS).groupby(starts["campaign_id"])
+    shares = late.mean()[late.size() >= FEWEST_RAMPS]
+    if shares.empty:
+        return Ramps(campaign=None, accounts=0, late_share=None)
+    worst = str(shares.idxmax())
+    return Ramps(campaign=worst, accounts=int(late.size()[worst]), late_share=float(shares[worst]))

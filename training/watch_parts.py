@@ -87,8 +87,11 @@ class PhaseScores(Document):
 class Ramps(Document):
     """Do campaigns ramp up when the calendar says?"""
 
-    accounts: int = Field(description="accounts in a campaign whose ramp could be told")
-    late_share: float | None = Field(description="share whose use rose more than a week after the start; null for none")
+    campaign: str | None = Field(description="the campaign begun late by most; null without one of enough accounts")
+    accounts: int = Field(description="accounts that take part in it")
+    late_share: float | None = Field(
+        description="share that began over a week after the planned day; null for none"
+    )
 
 
 class Suspicion(Document):

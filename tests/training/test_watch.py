@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from features.errors import DriftFound
 from training.diagnosis import COLLABORATION, COUNTED, PEOPLE
-from training.watch import ALL, RAMP, Seen, watch
+from training.watch import ALL, Seen, watch
 from training.watch_page import failure, lines, render
 from training.watch_parts import Cause, Step, Watch
 
@@ -55,15 +56,23 @@ def quarter(seed: int, **changed: np.ndarray) -> pd.DataFrame:
             "phase": PHASES[np.arange(ACCOUNTS) % 5],
             "health": random.uniform(30, 95, ACCOUNTS),
             "band": np.where(random.random(ACCOUNTS) < 0.1, "red", "green"),
-            RAMP: random.normal(0, 3, ACCOUNTS),
             **{name: random.normal(10, 1, ACCOUNTS) for name, _ in FEATURES},
         }
     )
     return frame.assign(**changed)
 
 
+def starts(late: float = 0.1, campaign: str = "march_madness", accounts: int = 300) -> pd.DataFrame:
+    """Campaigns of the last quarter: ``late`` of the accounts began two weeks after the plan, one in ten unseen."""
+    place = np.arange(accounts)
+    risen = np.where(place < late * accounts, 14.0, -7.0)
+    return pd.DataFrame(
+        {"campaign_id": campaign, "moved_days": 0.0, "risen_days": np.where(place % 10 == 9, np.nan, risen)}
+    )
+
+
 def seen(ratio: float = 1.0, since: int = 5, **changed: np.ndarray) -> Seen:
-    return Seen(judged(ratio, since), quarter(1, **changed), quarter(2), quarter(3))
+    return Seen(judged(ratio, since), quarter(1, **changed), quarter(2), quarter(3), starts())
 
 
 def found(asked: Seen) -> Watch:
@@ -99,14 +108,14 @@ def test_windows_that_overlap_count_nobody_twice() -> None:
     # Snapshots a week apart see one leaver four times; only those four weeks apart are counted.
     rows = judged()
     weekly = pd.concat([rows, rows.assign(as_of=rows["as_of"] + timedelta(days=7))], ignore_index=True)
-    twice = found(Seen(weekly, quarter(1), quarter(2), quarter(3)))
+    twice = found(Seen(weekly, quarter(1), quarter(2), quarter(3), starts()))
     assert twice.charts[0].observed == QUIET.charts[0].observed
 
 
 def test_groups_too_small_for_a_chart_are_named() -> None:
     rows = judged()
     rows.loc[rows["account_id"] == "7", "segment"] = "agency"
-    small = found(Seen(rows, quarter(1), quarter(2), None))
+    small = found(Seen(rows, quarter(1), quarter(2), None, starts()))
     assert small.too_small == ("segment agency",)
 
 
@@ -148,12 +157,28 @@ def test_when_people_work_less_too_it_is_not_the_counting() -> None:
     assert Cause.INPUTS in causes
 
 
-def test_when_many_campaigns_start_late_at_once_the_calendar_is_suspected() -> None:
-    late = np.where(np.arange(ACCOUNTS) % 5 < 2, 21.0, 0.0)
-    moved = found(seen(**{RAMP: late}))
+def test_when_a_campaign_is_begun_late_by_many_at_once_the_calendar_is_suspected() -> None:
+    both = pd.concat([starts(0.1, "award_season"), starts(0.5)], ignore_index=True)
+    moved = found(replace(seen(), starts=both))
     assert [one.cause for one in moved.suspicions] == [Cause.CALENDAR]
     assert moved.advice.step is Step.OWNER
-    assert moved.ramps.late_share == pytest.approx(0.4)
+    # One in ten was not seen to rise, and nobody moved the calendar: not late.
+    assert (moved.ramps.campaign, moved.ramps.accounts) == ("march_madness", 300)
+    assert moved.ramps.late_share == pytest.approx(0.45)
+    assert "45% of 300 accounts began march madness more than a week after" in moved.suspicions[0].sentence
+    assert "march madness" in render(moved)
+
+
+def test_where_use_is_not_seen_the_calendars_own_word_counts() -> None:
+    unseen = starts().assign(risen_days=np.nan, moved_days=21.0)
+    assert found(replace(seen(), starts=unseen)).ramps.late_share == 1.0
+
+
+def test_late_beginnings_of_a_few_accounts_are_luck_and_no_campaign_is_no_finding() -> None:
+    for few in (starts(1.0, accounts=19), starts().iloc[:0]):
+        told = found(replace(seen(), starts=few))
+        assert (told.ramps.late_share, told.suspicions) == (None, ())
+    assert QUIET.ramps.late_share == pytest.approx(0.1, abs=0.02)
 
 
 def test_when_collaboration_tells_accounts_apart_in_another_phase_the_loading_is_suspected() -> None:
@@ -171,7 +196,7 @@ def test_labels_that_are_not_final_alarm_only_when_even_their_beginning_is_too_m
     rows["left_30"] = np.where(
         rows["y_30"].isna(), np.random.default_rng(0).random(len(rows)) < 3 * RISK, rows["left_30"]
     )
-    early = found(Seen(rows, quarter(1), quarter(2), None))
+    early = found(Seen(rows, quarter(1), quarter(2), None, starts()))
     assert early.early is not None
     assert early.early.alarm
     assert early.advice.step is Step.WAIT
@@ -179,7 +204,7 @@ def test_labels_that_are_not_final_alarm_only_when_even_their_beginning_is_too_m
 
 def test_without_a_final_label_nothing_is_claimed() -> None:
     rows = judged().assign(y_30=np.nan)
-    blind = found(Seen(rows, quarter(1), quarter(2), None))
+    blind = found(Seen(rows, quarter(1), quarter(2), None, starts()))
     assert (blind.charts, blind.advice.step) == ((), Step.WAIT)
     assert failure(blind) is not None
     assert "no snapshot has final labels yet: whether risks come true cannot be said" in lines(blind)
