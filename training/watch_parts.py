@@ -89,9 +89,7 @@ class Ramps(Document):
 
     campaign: str | None = Field(description="the campaign begun late by most; null without one of enough accounts")
     accounts: int = Field(description="accounts that take part in it")
-    late_share: float | None = Field(
-        description="share that began over a week after the planned day; null for none"
-    )
+    late_share: float | None = Field(description="share that began over a week after the planned day; null for none")
 
 
 class Suspicion(Document):
