@@ -54,7 +54,7 @@ def scorer_of(home: Home) -> Opener:
 
         if not stores:
             store = FeatureStore(home)
-            store.online([PROBE])
+            _require_answer(store)
             stores.append(store)
         prove_in_child(champion.folder, timeout=CHECK_TIMEOUT)
         bundle = load_bundle(champion.folder)
@@ -64,6 +64,14 @@ def scorer_of(home: Home) -> Opener:
         return Scorer(bundle, stores[0], home)
 
     return open_version
+
+
+def _require_answer(store: FeatureStore) -> None:
+    try:
+        store.online([PROBE])
+    except IntegrityError as damage:
+        # Says nothing about the model: it must not be refused for it, and is tried again at the next look.
+        raise ServiceUnavailable(damage.title, expected=damage.expected, found=damage.found, todo=damage.todo) from None
 
 
 class LiveModel:

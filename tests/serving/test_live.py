@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
@@ -82,6 +84,26 @@ def test_a_damaged_model_never_reaches_this_process(tmp_path: Path, monkeypatch:
     watched.live.refresh()
     assert (watched.version, watched.live.ready, loaded) == (None, False, [])
     assert [refusal.version for refusal in watched.live.refusals] == ["1"]
+
+
+def test_a_store_of_features_that_does_not_fit_says_nothing_about_the_model(tmp_path: Path) -> None:
+    # Refused, it would be tried again after a minute only, though the store was put right at once.
+    home = stored_home(tmp_path)
+    registry, whole = home.feast / "registry.db", tmp_path / "whole.db"
+    shutil.copy2(registry, whole)
+    with closing(sqlite3.connect(registry)) as connection, connection:
+        connection.execute("DELETE FROM feature_views WHERE feature_view_name = 'sentiment'")
+    watched = Watched(home, scorer_of(home))
+    watched.live.refresh()
+    assert (watched.version, watched.live.ready, watched.live.refusals) == (None, False, ())
+    ((event, facts),) = watched.told
+    assert event == "trouble"
+    assert "not those of the catalogue" in str(facts)
+    shutil.copy2(whole, registry)
+    for beside in ("registry.db-wal", "registry.db-shm"):
+        (home.feast / beside).unlink(missing_ok=True)
+    watched.live.refresh()
+    assert (watched.version, watched.live.ready) == ("1", True)
 
 
 def test_a_promotion_takes_the_place_of_the_model_before(tmp_path: Path) -> None:
