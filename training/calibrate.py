@@ -3,13 +3,13 @@
 Input grain: out-of-fold periods, each held out in later time. Output: one slope for all intervals, one intercept per
 interval, and one offset per segment and per campaign phase: ``logit(lambda_k) = slope * r + intercept_k + of_segment +
 of_phase``. Affine, so contributions keep adding up, and with one slope horizons cannot cross (Platt scaling, domain
-4.7.1).
+4.7.1). How far segments and phases are held together is learnt from how far they differ (empirical Bayes).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -27,6 +27,10 @@ _LEAST_SLOPE = 1e-3
 
 _LEAST_EVENTS_PER_PARAMETER = 1e-12
 
+_MOST_PRIOR_EVENTS = 1e5
+"""So many events of a prior leave an offset of nothing: groups that differ by less than chance need no more."""
+
+_SPREAD_ROUNDS = 12
 
 GROUPINGS = ("segment", "phase")
 """Columns whose values have offsets of their own, in this order."""
@@ -84,13 +88,16 @@ class _Sample:
     y: Floats
     weight: Floats
     groupings: tuple[Grouped, ...]
+    penalties: Floats
 
 
 def calibrate(out_of_fold: pd.DataFrame, config: TrainingConfig) -> Calibration:
     """Fit the calibration on out-of-fold periods (columns account_id, margin, interval, y, weight, segment, phase).
 
     Sampling weights are obeyed, so chances refer to all periods, not to the kept ones. An account that leaves is an
-    event of several snapshots but one piece of news, so the prior counts accounts that left.
+    event of several snapshots but one piece of news, so the prior counts accounts that left. Groups that differ by no
+    more than chance lets them are held together by more events than ``calibration_prior_events``, never by fewer: an
+    offset learnt from noise spoils the order of accounts.
 
     Raises:
         NoUsableSignal: no event, or margins that do not order the outcomes.
@@ -98,22 +105,56 @@ def calibrate(out_of_fold: pd.DataFrame, config: TrainingConfig) -> Calibration:
     y = out_of_fold["y"].to_numpy(np.float64)
     leavers = max(out_of_fold.loc[y > 0, "account_id"].nunique(), 1)
     repeats = max((y > 0).sum() / leavers, 1.0)
-    return fit_platt(
-        out_of_fold["margin"].to_numpy(np.float64),
-        out_of_fold["interval"].to_numpy(np.int64),
-        y,
-        weight=out_of_fold["weight"].to_numpy(np.float64),
-        groupings=[Grouped.of(out_of_fold[name]) for name in GROUPINGS],
-        prior=Prior(len(config.intervals_days), repeats * config.calibration_prior_events),
-    )
+    margin, interval = out_of_fold["margin"].to_numpy(np.float64), out_of_fold["interval"].to_numpy(np.int64)
+    weight = out_of_fold["weight"].to_numpy(np.float64)
+    groupings = [Grouped.of(out_of_fold[name]) for name in GROUPINGS]
+    prior = Prior(len(config.intervals_days), repeats * config.calibration_prior_events)
+
+    def under(prior: Prior) -> Calibration:
+        return fit_platt(margin, interval, y, weight=weight, prior=prior, groupings=groupings)
+
+    found = under(prior)
+    for _ in range(_SPREAD_ROUNDS):
+        chance = expit(found.logits(margin, interval, found.offsets(out_of_fold)))
+        information = [_summed(grouped, weight * chance * (1 - chance)) for grouped in groupings]
+        likeliest = _likeliest_priors((found.segments, found.phases), information, prior, repeats)
+        held = tuple(max(events, prior.events) for events in likeliest)
+        settled = np.allclose(held, [prior.of(place) for place in range(len(held))], rtol=0.02)
+        prior = replace(prior, of_groupings=held)
+        found = under(prior)
+        if settled:
+            break
+    return found
+
+
+def _likeliest_priors(
+    tables: Sequence[Mapping[str, float]], information: Sequence[Floats], prior: Prior, repeats: float
+) -> list[float]:
+    # MacKay's step for each grouping: its well-determined offsets over the sum of their squares is the precision under
+    # which their spread is likeliest. An account seen leaving ``repeats`` times informs once.
+    likeliest = []
+    for place, (table, seen) in enumerate(zip(tables, information, strict=True)):
+        determined = float((seen / (seen + max(prior.of(place), _LEAST_EVENTS_PER_PARAMETER))).sum())
+        squares = sum(offset**2 for offset in table.values())
+        most = repeats * _MOST_PRIOR_EVENTS
+        likeliest.append(min(repeats * determined / squares, most) if squares > 0 else most)
+    return likeliest
 
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """How many intervals there are, and how many events an intercept or offset of its own is held against."""
+    """How many intervals there are, and how many events an intercept or offset of its own is held against.
+
+    ``of_groupings`` says it for the offsets of each grouping; without it they are held as intercepts are.
+    """
 
     intervals: int
     events: float
+    of_groupings: tuple[float, ...] = ()
+
+    def of(self, grouping: int) -> float:
+        """The events that hold the offsets of a grouping."""
+        return self.of_groupings[grouping] if self.of_groupings else self.events
 
 
 def fit_platt(
@@ -128,20 +169,21 @@ def fit_platt(
     """The penalised maximum-likelihood slope (above 0), intercepts, and offsets of up to two groupings.
 
     The penalty on an intercept is ``prior.events / 2 * (b_k - b)^2`` with a free common ``b``, and on an offset
-    ``prior.events / 2 * offset^2``: as much information as that many events carry, since for rare outcomes the
+    ``prior.of(g) / 2 * offset^2``: as much information as that many events carry, since for rare outcomes the
     information on an intercept is the number of events.
     """
     events = int((y > 0).sum())
     if events == 0:
         raise _no_signal("no event")
     of_interval = Grouped(tuple(map(str, range(prior.intervals))), interval)
-    sample = _Sample(margin, y, weight, (of_interval, *groupings))
+    held = [prior.events, *(prior.of(place) for place in range(len(groupings)))]
+    sample = _Sample(margin, y, weight, (of_interval, *groupings), _penalties((of_interval, *groupings), held))
     start = np.zeros(2 + sum(len(grouped.names) for grouped in sample.groupings))
     start[0] = 1.0
     found = minimize(
         _loss_and_gradient,
         start,
-        args=(sample, prior.events),
+        args=(sample,),
         jac=True,
         method="L-BFGS-B",
         bounds=[(_LEAST_SLOPE, None), *[(None, None)] * (len(start) - 1)],
@@ -155,7 +197,7 @@ def fit_platt(
     return Calibration(slope, tuple(float(common + part) for part in intercepts), events, *tables)
 
 
-def _loss_and_gradient(point: Floats, sample: _Sample, prior_events: float) -> tuple[float, Floats]:
+def _loss_and_gradient(point: Floats, sample: _Sample) -> tuple[float, Floats]:
     # point = (slope, common b, b_k - b for each k, offsets of each grouping); everything is divided by the total
     # weight, for the optimiser's sake.
     parts = _parted(point, sample)
@@ -163,15 +205,21 @@ def _loss_and_gradient(point: Floats, sample: _Sample, prior_events: float) -> t
     for grouped, part in zip(sample.groupings, parts, strict=True):
         logit = logit + np.append(part, 0.0)[grouped.codes]
     total = sample.weight.sum()
-    penalty = max(prior_events, _LEAST_EVENTS_PER_PARAMETER)
     own = point[2:]
-    loss = (sample.weight * (np.logaddexp(0.0, logit) - sample.y * logit)).sum() + 0.5 * penalty * (own**2).sum()
+    loss = (sample.weight * (np.logaddexp(0.0, logit) - sample.y * logit)).sum() + 0.5 * (
+        sample.penalties * own**2
+    ).sum()
     residual = sample.weight * (expit(logit) - sample.y)
     of_groups = [_summed(grouped, residual) for grouped in sample.groupings]
     gradient = np.concatenate(
-        [[(residual * sample.margin).sum(), residual.sum()], np.concatenate(of_groups) + penalty * own]
+        [[(residual * sample.margin).sum(), residual.sum()], np.concatenate(of_groups) + sample.penalties * own]
     )
     return float(loss / total), gradient / total
+
+
+def _penalties(groupings: Sequence[Grouped], events: Sequence[float]) -> Floats:
+    lengths = [len(grouped.names) for grouped in groupings]
+    return np.repeat(np.maximum(np.array(events, dtype=np.float64), _LEAST_EVENTS_PER_PARAMETER), lengths)
 
 
 def _parted(point: Floats, sample: _Sample) -> list[Floats]:

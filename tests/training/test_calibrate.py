@@ -196,12 +196,39 @@ def test_rows_of_no_group_count_for_the_common_intercept_only() -> None:
 
 
 def test_calibrate_reads_the_columns_of_the_out_of_fold_rows() -> None:
+    # Groups differ by more than a prior of 60 events allows, so nothing holds them closer.
     frame = grouped(3000)
-    config = TrainingConfig(interval_bounds_days=(0, 30, 60, 90, 180), calibration_prior_events=7)
+    config = TrainingConfig(interval_bounds_days=(0, 30, 60, 90, 180), calibration_prior_events=60)
     columns = (frame[name].to_numpy() for name in ("margin", "interval", "y"))
     groupings = [Grouped.of(frame["segment"]), Grouped.of(frame["phase"])]
-    expected = fit_platt(*columns, weight=np.ones(len(frame)), prior=Prior(4, 7.0), groupings=groupings)
+    expected = fit_platt(*columns, weight=np.ones(len(frame)), prior=Prior(4, 60.0), groupings=groupings)
     assert calibrate(frame, config) == expected
+
+
+def test_groups_that_differ_by_no_more_than_chance_get_next_to_no_offset() -> None:
+    # Segments and phases dealt out by lot: what a fixed prior believes of their luck is noise in the order of accounts.
+    config, fixed, learnt = TrainingConfig(interval_bounds_days=(0, 30, 60, 90, 180)), [], []
+    for seed in range(4):
+        margin, interval, y = planted(6000, seed=seed)
+        lots = np.random.default_rng(100 + seed)
+        words = {"segment": lots.choice(list(SEGMENTS), 6000), "phase": lots.choice(list(PHASES), 6000)}
+        names = {"account_id": np.arange(6000).astype(str), "weight": 1.0}
+        frame = pd.DataFrame({**names, **words, "margin": margin, "interval": interval, "y": y})
+        fixed.append(_spread(offsets_of(frame, prior=config.calibration_prior_events)))
+        learnt.append(_spread(calibrate(frame, config)))
+    assert np.mean(learnt) < 0.4 * np.mean(fixed)
+
+
+def test_groups_that_do_differ_keep_their_offsets() -> None:
+    frame = grouped(20_000)
+    learnt = calibrate(frame, TrainingConfig(interval_bounds_days=(0, 30, 60, 90, 180)))
+    fixed = offsets_of(frame, prior=20.0)
+    told = [*learnt.segments.values(), *learnt.phases.values()]
+    np.testing.assert_allclose(told, [*fixed.segments.values(), *fixed.phases.values()], atol=0.02)
+
+
+def _spread(found: Calibration) -> float:
+    return float(np.sqrt(np.mean(np.square([*found.segments.values(), *found.phases.values()]))))
 
 
 def test_an_account_seen_leaving_from_three_snapshots_is_one_event_of_the_prior() -> None:
