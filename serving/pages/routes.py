@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from features.vocabulary import HORIZONS_DAYS, Band
-from serving.context import caller_of, teams_of
+from serving.context import caller_of, teams_asking
 from serving.explain import HEALTH_SCALE
 from serving.leads_priority import LeadsPriority
 from serving.ledger import Ledger
@@ -53,7 +53,7 @@ def page_routes(
 
     def account(request: Request) -> HTMLResponse:
         account_id = request.path_params["account_id"]
-        own = is_own(account_id, teams_of(request), ledger)
+        own = is_own(account_id, teams_asking(request), ledger)
         shown = account_page(ledger, account_id, tell) if own else None
         if shown is None:
             return HTMLResponse(render("missing.html", reader=caller_of(request)), status_code=404)
@@ -81,7 +81,7 @@ def _choice(request: Request) -> Choice:
     page = request.query_params.get("page", "")
     readable = page.isascii() and page.isdigit() and len(page) <= _PAGE_DIGITS
     order = LEADS_FIRST if request.query_params.get("order") == LEADS_FIRST else ""
-    return Choice(**asked, order=order, page=int(page) if readable else 1, teams=teams_of(request))
+    return Choice(**asked, order=order, page=int(page) if readable else 1, teams=teams_asking(request))
 
 
 def _filters(shown: Portfolio) -> list[Filter]:

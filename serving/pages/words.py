@@ -37,6 +37,8 @@ PHASE_NAMES = {
 }
 """In the order in which a campaign goes by."""
 
+_LIVE_WORDS = {Phase.PRE: "about to start", Phase.ACTIVE: "running", Phase.POST: "just over"}
+
 PHASE_ADVICE = {
     Phase.PRE: "A good moment to check seats, versions and support before the work begins.",
     Phase.ACTIVE: "People are at work on a deadline: offer technical help, keep commercial talks for later.",
@@ -74,6 +76,13 @@ def account_title(name: str | None, account_id: str) -> str:
 def segment_name(segment: str | None) -> str:
     """A segment as it is written, "segment not known" without one."""
     return SEGMENT_NAMES.get(segment, segment) if segment else "segment not known"
+
+
+def live_campaigns(told: str) -> str:
+    """The campaigns that the store names with their phase in its own word: ``Upfronts 2025 (about to start)``."""
+    for phase, said in _LIVE_WORDS.items():
+        told = told.replace(f"({phase.value})", f"({said})")
+    return told
 
 
 def money(amount: float | None, currency: str | None) -> str:

@@ -191,7 +191,7 @@ def _weekly(person: Mapping[str, Any], state: Any, as_of: datetime, *, newest: b
         currency=person["currency"],
         cohort_status="at_risk",
         decision_on=None if person["monthly"] else due,
-        campaigns_live={Phase.ACTIVE: "Award season (running)", Phase.PRE: "Spring launch (starts soon)"}.get(phase),
+        campaigns_live={Phase.ACTIVE: "Award season (active)", Phase.PRE: "Spring launch (pre)"}.get(phase),
     )
     explanation = explained(points) if newest else _ANY
     return Assessment(person["account_id"], as_of, score, explanation, facts, known())

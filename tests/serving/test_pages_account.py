@@ -47,14 +47,14 @@ def read(tmp_path: Path) -> Read:
 
 
 def test_the_head_of_the_page_says_how_the_account_stands(read: Read) -> None:
-    told = assessment(points=NOW, phase=Phase.ACTIVE, grade="C", campaigns_live="Award season (running)")
+    told = assessment(points=NOW, phase=Phase.ACTIVE, grade="C", campaigns_live="Award season (active), Upfronts (pre)")
     main = read(told).one("main")
     assert main.one("h1").text == "Paper Moon Films"
     assert main.one("p", class_="sub").text == "Studio · account acc-1 · CSM csm-ada · as known on 15 April 2024"
     assert [part.text for part in main.one("div", class_="verdict amber").all("div")[1:]] == [
         "47.2 health of 100; 100 = healthy",
         "Amber watch Grade C: the score rests on some data: check before you act.",
-        f"Campaign running: Award season (running) {PHASE_ADVICE[Phase.ACTIVE]}",
+        f"Campaign running: Award season (running), Upfronts (about to start) {PHASE_ADVICE[Phase.ACTIVE]}",
     ]
     facts = main.one("dl", class_="facts")
     assert {one.one("dt").text: one.one("dd").text for one in facts.all("div")} == {
