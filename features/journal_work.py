@@ -2,13 +2,14 @@
 
 Two steps, each of which may be cut off anywhere and done again. Into the warehouse: under the lock of an ingest, the
 rows of all waiting sendings of a table as one file; what another load stored since they were judged is left out by its
-hash, so a row is never there twice. Online: one account at a time, as :mod:`features.push` does it, at the moment of
+hash, so a row is never there twice. Online: some accounts at a time, as :mod:`features.push` does it, at the moment of
 the push.
 """
 
 from __future__ import annotations
 
 import io
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +24,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from features.errors import UnknownAccount
 from features.events import TABLES
 from features.journal import Due, Journal, Kept
 from features.manifest import Dataset, stored_file, sync_file, sync_folder
@@ -103,24 +103,24 @@ def store_before_build(home: Home, *, now: datetime) -> int:
     return store_kept(journal, now=now)
 
 
-def show(journal: Journal, store: FeatureStore, due: Due, *, now: datetime) -> bool:
-    """Compute one account anew and put it online; False where there is nothing to compute of it (no live contract).
+def show(journal: Journal, store: FeatureStore, due: Sequence[Due], *, now: datetime) -> None:
+    """Compute some accounts anew and put them online; of one without a live contract there is nothing to compute.
 
     Raises:
-        MissingStateError: no build of the last 8 days; the account goes on waiting.
+        MissingStateError: no build of the last 8 days; the accounts go on waiting.
         IntegrityError: a stored file is not the one that was written.
         ServiceUnavailable: a store does not answer.
     """
-    from features.push import push_account  # noqa: PLC0415  Feast takes seconds to import
+    from features.push import push_accounts  # noqa: PLC0415  Feast takes seconds to import
 
-    try:
-        # Not before its rows were known, whatever the clock says.
-        push_account(store, due.account_id, max(now, due.newest))
-        computed = True
-    except UnknownAccount:
-        computed = False
-    journal.shown(due)
-    return computed
+    at: dict[datetime, list[Due]] = defaultdict(list)
+    for one in due:
+        # Not before its rows were known, whatever the clock says; and none later for the sake of another.
+        at[max(now, one.newest)].append(one)
+    for moment, together in at.items():
+        push_accounts(store, [one.account_id for one in together], moment)
+        for one in together:
+            journal.shown(one)
 
 
 def warm_up(home: Home) -> None:

@@ -1,6 +1,7 @@
-"""How do new rows of one account become its online features at once, without waiting for Monday?
+"""How do new rows of an account become its online features at once, without waiting for Monday?
 
-The account is computed anew by the same SQL steps over its own rows alone (:mod:`features.shelf`), with the norms of
+The account is computed anew by the same SQL steps over its own rows alone, or with a few others that wait, too: most of
+the cost is that of the steps, whoever's rows they read (:mod:`features.shelf`), with the norms of
 the newest weekly build (:mod:`features.company_levels`), and put online at the moment asked for. On a built Monday that
 gives what the build gives. Between two Mondays every week of the account ends at the end of the day asked for: the
 moment ``t`` is seen as the midnight that follows it, with nothing that was not known at ``t``. So what happened today
@@ -9,6 +10,7 @@ counts, and a day that runs counts as far as it is known.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -73,9 +75,30 @@ def push_account(store: FeatureStore, account_id: str, as_of: datetime, *, progr
             found="none",
             todo="check the id and the moment; an account that left keeps its last row",
         )
-    written = store.push({part: rows[part].to_pandas() for part in Subcategory})
+    written = _put_online(store, rows)
     account = rows[COHORT].column(JOIN_KEY)[0].as_py()
     return Pushed(account, moment, norms_as_of(store.home, moment), is_newest=written > 0)
+
+
+def push_accounts(store: FeatureStore, account_ids: Collection[str], as_of: datetime) -> frozenset[str]:
+    """:func:`push_account` for several in one run of the steps; a newer row that is online stays.
+
+    The answer is the accounts that were computed; the others have no live contract at this moment, and what is online
+    of them stays. An id that stands for another account is answered by that account.
+
+    Raises:
+        MissingStateError: nothing is built for this moment.
+        IntegrityError: a stored file is not the one that was written.
+    """
+    rows = rows_of_accounts(store.home, account_ids, require_utc(as_of))
+    if rows[COHORT].num_rows == 0:
+        return frozenset()
+    _put_online(store, rows)
+    return frozenset(rows[COHORT].column(JOIN_KEY).to_pylist())
+
+
+def _put_online(store: FeatureStore, rows: Mapping[str, pa.Table]) -> int:
+    return store.push({part: rows[part].to_pandas() for part in Subcategory})
 
 
 def account_rows(home: Home, account_id: str, as_of: datetime, *, progress: Progress = silent) -> dict[str, pa.Table]:
@@ -87,10 +110,21 @@ def account_rows(home: Home, account_id: str, as_of: datetime, *, progress: Prog
         MissingStateError: nothing is built for this moment.
         IntegrityError: a stored file is not the one that was written.
     """
+    return rows_of_accounts(home, (account_id,), as_of, progress=progress)
+
+
+def rows_of_accounts(
+    home: Home, account_ids: Collection[str], as_of: datetime, *, progress: Progress = silent
+) -> dict[str, pa.Table]:
+    """:func:`account_rows` for several accounts, in one run of the steps.
+
+    Where an event of the market names an account, that one's segment is that of the moment if it is among these, and
+    that of the last build if not.
+    """
     norms_as_of(home, as_of)
     shelf = Shelf(home)
     shelf.catch_up(progress=progress)
-    rows = shelf.rows_of(account_id, as_of)
+    rows = shelf.rows_of_each(account_ids, as_of)
     with open_engine() as engine:
 
         def name_again(table: str, name: str) -> None:
@@ -104,14 +138,17 @@ def account_rows(home: Home, account_id: str, as_of: datetime, *, progress: Prog
             name_again(name, name)
         if not {"accounts_history", "contracts_history"} <= set(rows):
             return {view: pa.table({}) for view in VIEWS}
-        known = resolve(engine, name_again, settled=dict.fromkeys(shelf.tied_to(account_id, as_of), as_of))
-        account = known.aliases.survivor(None, account_id, as_of)
-        views = run_account(engine, home, as_of)
+        known = resolve(engine, name_again, settled=dict.fromkeys(shelf.tied_to(account_ids, as_of), as_of))
+        accounts = {known.aliases.survivor(None, account_id, as_of) for account_id in account_ids}
+        views = run_accounts(engine, home, as_of)
         # What an old id was before it stood for the account is among the rows, too.
-        return {view: answer.filter(pc.equal(answer.column(JOIN_KEY), account)) for view, answer in views.items()}
+        asked = pa.array(sorted(accounts), pa.string())
+        return {
+            view: answer.filter(pc.is_in(answer.column(JOIN_KEY), value_set=asked)) for view, answer in views.items()
+        }
 
 
-def run_account(engine: Engine, home: Home, as_of: datetime) -> dict[str, pa.Table]:
+def run_accounts(engine: Engine, home: Home, as_of: datetime) -> dict[str, pa.Table]:
     """The cohort and every view at a moment, for the accounts whose rows have their names in this engine.
 
     The rows must be those available at ``as_of``, and no others.

@@ -8,7 +8,7 @@ derived: it takes in what the manifests name and it lacks, when it is next opene
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -91,15 +91,19 @@ class Shelf:
                 progress("sort rows by account", done, len(missing))
 
     def rows_of(self, account_id: str, until: datetime) -> dict[str, pa.Table]:
-        """Every row that concerns an account and was available at ``until``, by table; tables without any are left out.
+        """:meth:`rows_of_each` for one account."""
+        return self.rows_of_each((account_id,), until)
 
-        Rows under an id that was ever tied to the account are among them, as they came. Tables that concern no account
-        in particular (the calendar, the market, rates of exchange) are there whole.
+    def rows_of_each(self, account_ids: Collection[str], until: datetime) -> dict[str, pa.Table]:
+        """Every row that concerns one of these accounts and was available at ``until``, each once, by table.
+
+        Tables without any are left out. Rows under an id that was ever tied to such an account are among them, as they
+        came. Tables that concern no account in particular (the calendar, the market, rates) are there whole.
         """
         with self._opened() as connection:
             connection.execute("BEGIN")
             found: dict[str, pa.Table] = {}
-            keys: dict[str, Sequence[str]] = {"account_id": sorted(_aliases(connection, until).circle_of(account_id))}
+            keys: dict[str, Sequence[str]] = {"account_id": sorted(_circles(connection, account_ids, until))}
             # Owners come first in the declared order of tables, so that what they own can be asked for.
             for name, table in TABLES.items():
                 key = shelf_key(table)
@@ -111,10 +115,10 @@ class Shelf:
                         keys[owned] = rows.column(owned).unique().to_pylist() if rows is not None else []
             return found
 
-    def tied_to(self, account_id: str, until: datetime) -> frozenset[str]:
-        """The account, and every id that some alias known at ``until`` ever tied to it."""
+    def tied_to(self, account_ids: Collection[str], until: datetime) -> frozenset[str]:
+        """The accounts, and every id that some alias known at ``until`` ever tied to one of them."""
         with self._opened() as connection:
-            return _aliases(connection, until).circle_of(account_id)
+            return _circles(connection, account_ids, until)
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
@@ -231,6 +235,11 @@ def _read(connection: sqlite3.Connection, relation: str, key: str | None, wanted
 def _aliases(connection: sqlite3.Connection, until: datetime) -> Aliases:
     rows = _known(_read(connection, ALIASES, None, ()), until)
     return aliases_in(rows) if rows is not None else Aliases()
+
+
+def _circles(connection: sqlite3.Connection, account_ids: Collection[str], until: datetime) -> frozenset[str]:
+    aliases = _aliases(connection, until)
+    return frozenset(one for account in account_ids for one in aliases.circle_of(account))
 
 
 def _known(rows: pa.Table | None, until: datetime) -> pa.Table | None:

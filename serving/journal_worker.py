@@ -8,7 +8,7 @@ of the journal before it is done.
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -41,8 +41,8 @@ KEPT_FOR = timedelta(days=7)
 
 _END_SECONDS = 5.0
 _FORGET_SECONDS = 3600.0
-_AT_ONCE = 1
-"""Accounts between two looks at what arrived: a large sending must not hold back a small one."""
+_AT_ONCE = 4
+"""Accounts between two looks at what arrived: four take less than half longer than one; more would hold news back."""
 
 
 class Waiting:
@@ -144,13 +144,14 @@ class JournalWorker:
 
     def _go_on(self) -> bool:
         stored = store_kept(self._journal, now=self._clock())
-        tried = [self._show(due) for due in self._next()]
-        if stored or any(tried):
+        due = self._next()
+        shown = self._show(due)
+        if stored or shown:
             self._journal.ring()
         if monotonic() >= self._forget_at:
             self._forget_at = monotonic() + _FORGET_SECONDS
             self._journal.forget(self._clock() - KEPT_FOR)
-        return bool(stored or tried)
+        return bool(stored or due)
 
     def _next(self) -> list[Due]:
         now = monotonic()
@@ -158,7 +159,9 @@ class JournalWorker:
         due = self._journal.due(_AT_ONCE + len(self._again_at))
         return [one for one in due if one.account_id not in self._again_at][:_AT_ONCE]
 
-    def _show(self, due: Due) -> bool:
+    def _show(self, due: Sequence[Due]) -> bool:
+        if not due:
+            return False
         if self._store is None:
             self._store = self._open_store()
         try:
@@ -166,8 +169,11 @@ class JournalWorker:
         except MissingStateError:
             raise  # nothing is built for now: no other account could be computed either
         except Exception as failure:  # noqa: BLE001  what is wrong with one account must not stop the others
+            if len(due) > 1:
+                shown = [self._show([one]) for one in due]
+                return any(shown)
             self._note(failure)
-            self._again_at[due.account_id] = monotonic() + RETRY_SECONDS
+            self._again_at[due[0].account_id] = monotonic() + RETRY_SECONDS
             return False
         self._trouble = None
         return True

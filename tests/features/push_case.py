@@ -15,7 +15,7 @@ from features.build import VIEWS, build_at
 from features.catalogue import FEATURES
 from features.events import TABLES
 from features.manifest import stored_file
-from features.push import run_account
+from features.push import run_accounts
 from features.settings import Home
 from features.shelf import shelf_key
 from features.warehouse import Warehouse, empty_table_query, open_engine
@@ -64,7 +64,7 @@ def company_at(home: Home, as_of: datetime, tables: Mapping[str, pa.Table] | Non
                 engine.name_query(name, empty_table_query(name))
             else:
                 engine.name_rows(name, rows.filter(pc.less_equal(rows.column("available_at"), moment)))
-        return by_account(run_account(engine, home, as_of))
+        return by_account(run_accounts(engine, home, as_of))
 
 
 def snapshot_of(home: Home, as_of: datetime) -> Views:

@@ -14,7 +14,7 @@ from features.build import COHORT, build_at, late_as_ofs
 from features.errors import UnknownAccount
 from features.events import TABLES
 from features.identity import families_of, resolve
-from features.push import account_rows, push_account
+from features.push import account_rows, push_account, rows_of_accounts
 from features.settings import Home
 from features.shelf import Shelf
 from features.store import FeatureStore
@@ -214,6 +214,11 @@ def test_an_account_alone_is_the_row_of_the_build_by_each_of_its_ids(home: Home)
         assert set(alone[COHORT]) == {"a1"}
         for view, rows in alone.items():
             assert features_only(rows["a1"]) == features_only(built[view]["a1"]), view
+    together = by_account(rows_of_accounts(home, ["a1", "old-a1", "a2"], AS_OFS[1]))
+    for view, rows in together.items():
+        assert {name: features_only(row) for name, row in rows.items()} == {
+            name: features_only(built[view][name]) for name in ("a1", "a2")
+        }, view
     assert push_account(FeatureStore(home), "old-a1", AS_OFS[1]).account_id == "a1"
     with pytest.raises(UnknownAccount):
         push_account(FeatureStore(home), "nobody", AS_OFS[1])
@@ -240,7 +245,8 @@ def test_the_shelf_has_the_rows_of_every_id_that_was_ever_tied_to_the_account(ho
     shelf.catch_up()
     ids = {row["account_id"] for row in shelf.rows_of("a1", AS_OFS[1])["usage_daily"].to_pylist()}
     assert ids == {"a1", "old-a1"}
-    assert shelf.tied_to("a1", MERGED_AT - DAY) == {"a1"}
+    assert shelf.tied_to(["a1"], MERGED_AT - DAY) == {"a1"}
+    assert shelf.tied_to(["a1", "a2"], AS_OFS[1]) == {"a1", "old-a1", "a2"}
 
 
 def test_a_family_has_one_head_whatever_its_depth_and_through_aliases(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from features.catalogue import FEATURES
 from features.company_levels import NORMS, ONLY_FOR_NORMS, norms_dataset
 from features.definitions import AS_OF, KNOWN_AT
 from features.errors import IntegrityError, MissingStateError, UnknownAccount
-from features.push import account_rows, day_end, push_account, weeks_from
+from features.push import account_rows, day_end, push_account, push_accounts, rows_of_accounts, weeks_from
 from features.settings import Home
 from features.shelf import Shelf
 from features.steps import STEPS, step_sql
@@ -107,6 +107,29 @@ def test_between_mondays_an_account_alone_is_its_row_of_the_whole_company(made: 
     expected = company_at(made, moment)
     assert expected[COHORT]
     assert_same(alone(made, moment), expected)
+
+
+@pytest.mark.parametrize("moment", [MONDAY, WEDNESDAY])
+def test_some_accounts_together_are_what_each_is_alone(made: Home, moment: datetime) -> None:
+    # Half of the company, so that others are missing; one of them asked for twice, and one that is nobody.
+    asked = ACCOUNTS[::2]
+    together = by_account(rows_of_accounts(made, [*asked, asked[0], "nobody"], moment))
+    each = [by_account(account_rows(made, account, moment)) for account in asked]
+    assert together[COHORT]
+    assert_same(together, {view: {name: row for rows in each for name, row in rows[view].items()} for view in VIEWS})
+
+
+def test_a_push_of_some_puts_all_of_them_online_and_tells_who_has_something_to_compute(home: Home) -> None:
+    store = FeatureStore(home)
+    one, two, other = sorted(snapshot_of(home, MONDAY)[COHORT])[:3]
+    before = store.online([other])
+    load(home, "tickets_history", [ticket(one, WEDNESDAY), ticket(two, WEDNESDAY)], "second")
+    push_account(store, two, WEDNESDAY + timedelta(minutes=1))
+    assert push_accounts(store, ["nobody"], WEDNESDAY) == frozenset()
+    assert push_accounts(store, [one, two, "nobody"], WEDNESDAY) == {one, two}
+    newest = [pd.Timestamp(WEDNESDAY), pd.Timestamp(WEDNESDAY + timedelta(minutes=1))]
+    assert store.online([one, two])[AS_OF].tolist() == newest
+    pd.testing.assert_frame_equal(store.online([other]), before)
 
 
 @pytest.mark.parametrize("days", [1, 4])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,17 @@ class Shown:
 
     def __init__(self) -> None:
         self.accounts: list[str] = []
+        self.together: list[int] = []
         self.fail_with: dict[str, Exception] = {}
 
-    def __call__(self, journal: Journal, store: object, due: Due, *, now: datetime) -> bool:
-        if failure := self.fail_with.get(due.account_id):
-            raise failure
-        self.accounts.append(due.account_id)
-        journal.shown(due)
-        return True
+    def __call__(self, journal: Journal, store: object, due: Sequence[Due], *, now: datetime) -> None:
+        for one in due:
+            if failure := self.fail_with.get(one.account_id):
+                raise failure
+        self.together.append(len(due))
+        for one in due:
+            self.accounts.append(one.account_id)
+            journal.shown(one)
 
 
 @pytest.fixture
@@ -46,7 +49,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
     home = Home(root=tmp_path / "home").prepare()
-    names = ("a1", "a2", "a3")
+    names = [*(f"a{number}" for number in range(1, 12)), "b1"]
     rows = [{"account_id": name, "valid_from": FIRST, "segment": "s", "available_at": FIRST} for name in names]
     load(home, "accounts_history", rows, "first")
     return Journal(home)
@@ -89,6 +92,20 @@ def test_it_stores_then_shows_and_rests_when_all_is_done(journal: Journal, worke
     send(journal, "a2", "a3", number=1)
     work_off(worker)
     assert (len(stored(journal)), shown.accounts) == (4, ["a1", "a2", "a3"])
+    assert journal.backlog() == Backlog()
+
+
+def test_accounts_that_wait_are_computed_together_but_never_so_many_that_news_wait_long(
+    journal: Journal, worker: JournalWorker, shown: Shown
+) -> None:
+    send(journal, *(f"a{number}" for number in range(1, 12)))
+    assert worker.work()
+    # A small sending that comes in between goes first.
+    send(journal, "b1", number=9)
+    work_off(worker)
+    assert shown.together == [4, 4, 4]
+    assert "b1" in shown.accounts[4:8]
+    assert len(set(shown.accounts)) == 12
     assert journal.backlog() == Backlog()
 
 
