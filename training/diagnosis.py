@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from training.input_drift import LEAST_ROWS, FeatureDrift
-from training.watch_parts import Advice, Cause, Chart, Early, Ramps, Step, Suspicion
+from training.watch_parts import ALL, BEFORE, Advice, Cause, Chart, Early, Ramps, Step, Suspicion
 
 INTERCEPT_EVENTS = 20
 PLATT_EVENTS = 60
@@ -29,7 +29,8 @@ _FELL, _STILL = -0.4, 0.2
 _WIDER, _NARROWER = 1.25, 0.85
 _MOVED_SHARE = 0.05
 """Of a hundred features one or two stand elsewhere every year; more of them at once are a sign."""
-ALL = "all accounts"
+PRICE = "price_per_seat_change"
+"""What tells of a rise in the records themselves: a seat that costs more than before the last renewal."""
 
 
 def suspicions_from(
@@ -42,7 +43,7 @@ def suspicions_from(
     features = {one.feature: one for one in drift}
     found = [*_calendar(ramps), *_instrumentation(features), *_loading(*rows)]
     explained = {one.cause for one in found}
-    return (*found, *_level(charts, explained), *_inputs(drift, explained))
+    return (*found, *_level(charts, features.get(PRICE), explained), *_inputs(drift, explained))
 
 
 def advice_for(charts: Sequence[Chart], found: Sequence[Suspicion], early: Early | None) -> Advice:
@@ -51,34 +52,58 @@ def advice_for(charts: Sequence[Chart], found: Sequence[Suspicion], early: Early
         return Advice(step=Step.WAIT, sentence="no label is final yet: whether the model holds cannot be said")
     causes = {one.cause for one in found}
     alarmed = [chart for chart in charts if chart.crossed is not None]
+    whole = [chart for name in (BEFORE, ALL) for chart in alarmed if chart.group == name]
     if causes & {Cause.INSTRUMENTATION, Cause.LOADING}:
         return Advice(
             step=Step.RETRAIN, sentence="features mean something else than when the model learnt: train again"
         )
-    if alarmed:
-        return _refit(next((chart for chart in alarmed if chart.group == ALL), alarmed[0]))
-    return _before_labels(causes, early)
+    if whole:
+        return _refit(whole)
+    return _without_a_line(causes, alarmed, early)
 
 
-def _before_labels(causes: set[Cause], early: Early | None) -> Advice:
+def _without_a_line(causes: set[Cause], alarmed: Sequence[Chart], early: Early | None) -> Advice:
     if Cause.CALENDAR in causes:
         return Advice(
             step=Step.OWNER, sentence="propose the new dates with `pulse campaigns shift`; the model itself holds"
         )
     if early is not None and early.alarm:
         return Advice(step=Step.WAIT, sentence="more are leaving than stated, but their labels are not final yet")
-    if Cause.INPUTS in causes:
+    if alarmed:
+        return _of_group(alarmed[0])
+    if causes:
         return Advice(step=Step.WAIT, sentence="inputs moved, outcomes did not yet: look again when labels are final")
     return Advice(step=Step.NOTHING, sentence="nothing points to a change")
 
 
-def _refit(chart: Chart) -> Advice:
-    told = f"{chart.group}: {chart.observed} left where {chart.expected:.1f} were stated since {chart.onset:%Y-%m-%d}"
-    if chart.observed >= PLATT_EVENTS:
-        return Advice(step=Step.PLATT, sentence=f"{told}: enough leavers to fit slope and intercept")
-    if chart.observed >= INTERCEPT_EVENTS:
-        return Advice(step=Step.INTERCEPT, sentence=f"{told}: enough leavers to fit the intercept")
-    return Advice(step=Step.WAIT, sentence=f"{told}: fewer than {INTERCEPT_EVENTS} leavers, too few to refit anything")
+def _refit(alarmed: Sequence[Chart]) -> Advice:
+    # A change is put right from its onset on; where too few have left since, the level's alarm may reach further back.
+    chart = next((one for one in alarmed if one.final_leavers >= INTERCEPT_EVENTS), alarmed[0])
+    left = chart.final_leavers
+    if left >= PLATT_EVENTS:
+        step, why = Step.PLATT, "enough to fit slope and intercept"
+    elif left >= INTERCEPT_EVENTS:
+        step, why = Step.INTERCEPT, "enough to fit the intercept"
+    else:
+        step, why = Step.WAIT, f"fewer than {INTERCEPT_EVENTS}, too few to refit anything: look again in four weeks"
+    told = f"{_counts(chart)}; {left} of them are final, {why}"
+    return Advice(step=step, sentence=told, since=chart.onset)
+
+
+def _of_group(chart: Chart) -> Advice:
+    # One line for everybody would move those, too, whose risks come true: the gates would refuse it, and rightly.
+    told = (
+        f"{_counts(chart)}, while all accounts together do as stated: a new line for everybody would not put it right"
+    )
+    if chart.final_leavers >= PLATT_EVENTS:
+        return Advice(step=Step.RETRAIN, sentence=f"{told}; enough have left to learn from: train again")
+    return Advice(step=Step.WAIT, sentence=f"{told}; look at these accounts, and train again when more is final")
+
+
+def _counts(chart: Chart) -> str:
+    asked = "were to be expected by the record before" if chart.group == BEFORE else "were stated"
+    group = ALL if chart.group == BEFORE else chart.group
+    return f"{group}: {chart.observed} left where {chart.expected:.1f} {asked} since {chart.onset:%Y-%m-%d}"
 
 
 def _calendar(ramps: Ramps) -> Iterator[Suspicion]:
@@ -126,20 +151,34 @@ def _spread(now: pd.DataFrame, then: pd.DataFrame, phase: str) -> float | None:
     return widths[0] / widths[1] if widths[1] > 0 else None
 
 
-def _level(charts: Sequence[Chart], explained: set[Cause]) -> Iterator[Suspicion]:
-    whole = next((chart for chart in charts if chart.group == ALL and chart.crossed is not None), None)
-    if whole is None:
-        return
-    told = (
-        f"{whole.direction} leave than stated since about {whole.onset:%Y-%m-%d}: {_ratio(whole)} of the number stated"
-    )
-    if whole.direction == "more" and not explained:
+def _level(charts: Sequence[Chart], price: FeatureDrift | None, explained: set[Cause]) -> Iterator[Suspicion]:
+    by_name = {chart.group: chart for chart in charts}
+    changed, whole = by_name.get(BEFORE), by_name.get(ALL)
+    dearer = price is not None and price.drifted and (price.shift or 0.0) > 0
+    more = changed is not None and changed.direction == "more"
+    if changed is not None and more and not explained:
+        yield Suspicion(cause=Cause.PRICE, sentence=_dearer(changed, told_in_prices=dearer))
+    elif dearer and not explained and whole is not None and (whole.ratio or 0.0) > 1.0:
         yield Suspicion(
             cause=Cause.PRICE,
-            sentence=f"{told}, while use looks as it did a year ago: a price change, or another event outside of use",
+            sentence=f"seats cost more than in the same phases a year ago, and {_ratio(whole)} of the number stated "
+            "left: too few to be sure, but in the direction of a price change",
         )
-    else:
-        yield Suspicion(cause=Cause.LEVEL, sentence=told)
+    elif changed is not None and changed.crossed is not None:
+        yield Suspicion(cause=Cause.LEVEL, sentence=_as_told(changed, "of what was usual before"))
+    elif whole is not None and whole.crossed is not None:
+        yield Suspicion(cause=Cause.LEVEL, sentence=_as_told(whole, "of the number stated"))
+
+
+def _dearer(changed: Chart, *, told_in_prices: bool) -> str:
+    told = _as_told(changed, "of what was usual before")
+    if told_in_prices:
+        return f"{told}, and seats cost more than a year ago: a price change"
+    return f"{told}, while use looks as it did a year ago: a price change, or another event outside of use"
+
+
+def _as_told(chart: Chart, of: str) -> str:
+    return f"{chart.direction} leave since about {chart.onset:%Y-%m-%d}: {_ratio(chart)} {of}"
 
 
 def _ratio(chart: Chart) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from features.campaign_starts import campaign_starts
@@ -24,13 +25,17 @@ from training.model import load_bundle
 from training.promotions import require_current
 from training.tested_rows import judged_rows
 from training.untouched import untouched
-from training.watch import WATCHED_DAYS, Seen, watch
+from training.watch import Seen, watch
+from training.watch_memory import last_look, remembered
 from training.watch_page import render
-from training.watch_parts import Watch
+from training.watch_parts import WATCHED_DAYS, Watch
 
 QUARTER = timedelta(days=91)
 YEAR = timedelta(weeks=52)
 """Whole weeks, so that the same weekdays are compared."""
+_SECONDS_PER_DAY = 86_400.0
+_RECORDS = timedelta(weeks=156)
+"""How promptly notices were written down longer ago says little of today."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +53,12 @@ def monitor(
 ) -> tuple[Watch, Path]:
     """Watch a version (by default the live one) and write the page: the finding, and the page's path.
 
-    Raises as :func:`look`.
+    What the last look of an earlier date told of already is not news. Raises as :func:`look`.
     """
-    found = look(home, as_of, version=version, progress=progress).watch
-    folder = home.reports / found.model_version
+    alone = look(home, as_of, version=version, progress=progress).watch
+    folder = home.reports / alone.model_version
     folder.mkdir(parents=True, exist_ok=True)
+    found = remembered(alone, last_look(folder, as_of))
     page = folder / f"watch-{as_of:%Y-%m-%d}.html"
     page.write_text(render(found))
     page.with_suffix(".json").write_text(found.model_dump_json(indent=1))
@@ -87,15 +93,24 @@ def look(home: Home, as_of: datetime, *, version: str | None = None, progress: P
 def _seen(home: Home, material: Material, kept: Material, bundle: Bundle) -> Seen:
     scores = bundle.score(kept.snapshots)
     judged = judged_rows(kept, scores, bundle.config)
-    days, _ = days_to_decision_taken(kept.cohort, kept.decided)
-    judged["left_30"] = (days.between(0, WATCHED_DAYS, inclusive="right")).to_numpy(np.float64)
+    days, voluntary = days_to_decision_taken(kept.cohort, kept.decided)
+    judged["left_30"] = (days.between(0, WATCHED_DAYS, inclusive="right") & voluntary).to_numpy(np.float64)
     last = pd.Timestamp(material.as_ofs[-1])
     now = _quarter(material, bundle, last)
     then = _quarter(material, bundle, last - YEAR)
     before = _quarter(material, bundle, last - 2 * YEAR)
     last_word = material.data_cut
     starts = campaign_starts(home, since=last_word - QUARTER, until=last_word)
-    return Seen(judged, now, then, before if len(before) else None, starts)
+    return Seen(judged, now, then, before if len(before) else None, starts, _lags(kept, bundle))
+
+
+def _lags(kept: Material, bundle: Bundle) -> npt.NDArray[np.float64]:
+    # Of decisions that are long final: of younger ones only those written down quickly are known.
+    told = kept.decided[kept.decided["voluntary"].astype(bool)]
+    age = pd.Timestamp(kept.data_cut) - told["decided_at"]
+    told = told[(age >= bundle.config.settling) & (age <= _RECORDS)]
+    seconds = (told["known_at"] - told["decided_at"]).dt.total_seconds()
+    return np.asarray(seconds / _SECONDS_PER_DAY, dtype=np.float64)
 
 
 def _quarter(material: Material, bundle: Bundle, last: pd.Timestamp) -> pd.DataFrame:

@@ -36,8 +36,7 @@ from training.recalibration import (
 )
 from training.registry import ModelRegistry
 from training.verdict import Verdict
-from training.watch import ALL, WATCHED_DAYS
-from training.watch_parts import Step, Watch
+from training.watch_parts import WATCHED_DAYS, Step, Watch
 
 _SEED = 20240115
 REFIT = (Step.INTERCEPT, Step.PLATT)
@@ -88,7 +87,7 @@ def register(home: Home, proposal: Proposal, *, at: datetime) -> tuple[str, Verd
         raise _nothing("no step of the ladder was fitted" if found is None else "a version without a verdict")
     params = {"recalibrated_from": was.version, "step": found.step, "slope": found.slope, "shift": found.shift}
     opened = registry.open_version(was.booster, inputs=was.booster.feature_name(), params=params)
-    since = _since(proposal.watch)
+    since = proposal.watch.advice.since
     facts: dict[str, object] = {
         "recalibrated_from": was.version,
         "recalibrated_since": since.isoformat() if since else None,
@@ -112,14 +111,9 @@ def register(home: Home, proposal: Proposal, *, at: datetime) -> tuple[str, Verd
     return opened.version, verdict
 
 
-def _since(watch: Watch) -> datetime | None:
-    whole = next((chart for chart in watch.charts if chart.group == ALL), None)
-    return whole.onset if whole else None
-
-
 def _counted(looked: Looked) -> tuple[Counted, Material]:
     # Since the change where there is one: rows from before it would pull the line back to where it was.
-    judged, since = looked.seen.judged, _since(looked.watch)
+    judged, since = looked.seen.judged, looked.watch.advice.since
     final = judged[f"y_{WATCHED_DAYS}"].notna()
     if since is not None:
         final &= judged["as_of"] >= pd.Timestamp(since)

@@ -71,6 +71,7 @@ class Recalibration(Document):
     gain_low: float
     gain_high: float
     accepted: bool
+    refused: str = Field(description="why it may not be registered; empty where it may")
     sentence: str
 
 
@@ -125,11 +126,9 @@ def assess(rows: Counted, step: Step, *, version: str, seed: int) -> Recalibrati
     before, later = chance_of(rows.logits), np.select([fold == number for number in range(FOLDS)], restated_by)
     gain, low, high = _mean(log_loss_terms(before, rows.left) - log_loss_terms(later, rows.left), rows.cluster, seed)
     leavers, stated, restated = float(rows.left.sum()), float(before.sum()), float(later.sum())
-    inside = ACCEPTED[0] <= leavers / restated <= ACCEPTED[1]
-    accepted = gain > 0 and inside
+    refused = _refused(gain, leavers / restated)
     change = f"{leavers:.0f} left; {stated:.1f} were stated, {restated:.1f} would be"
     worth = f"log-loss saved per row {gain:.5f} ({low:.5f} to {high:.5f})"
-    verdict = "it may be registered" if accepted else "it is not better on accounts that it was not fitted on"
     return Recalibration(
         version_from=version,
         step=step,
@@ -142,9 +141,19 @@ def assess(rows: Counted, step: Step, *, version: str, seed: int) -> Recalibrati
         gain=gain,
         gain_low=low,
         gain_high=high,
-        accepted=accepted,
-        sentence=f"{step}: {change}; {worth}; {verdict}",
+        accepted=not refused,
+        refused=refused,
+        sentence=f"{step}: {change}; {worth}; {refused or 'it may be registered'}",
     )
+
+
+def _refused(gain: float, ratio: float) -> str:
+    if not gain > 0:
+        return "it is not better on accounts that it was not fitted on, so the model stays as it is"
+    if not ACCEPTED[0] <= ratio <= ACCEPTED[1]:
+        allowed = f"{ACCEPTED[0]} to {ACCEPTED[1]}"
+        return f"on accounts apart {ratio:.2f} times as many left as it would state, outside {allowed}: train again"
+    return ""
 
 
 def moved(bundle: Bundle, line: Line, *, version: str, facts: dict[str, object]) -> Bundle:

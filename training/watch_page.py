@@ -8,7 +8,7 @@ from __future__ import annotations
 from features.catalogue import FEATURES
 from features.errors import DriftFound
 from training.report import environment
-from training.watch_parts import Chart, Step, Watch
+from training.watch_parts import BEFORE, Chart, Visible, Watch
 from training.watch_plots import watch_pictures
 
 _LABELS = {feature.name: feature.label for feature in FEATURES}
@@ -25,6 +25,8 @@ def render(found: Watch) -> str:
             pictures=watch_pictures(found, _LABELS),
             drifted=[(_LABELS.get(one.feature, one.feature), one) for one in found.drifted[:_SHOWN]],
             charts=[(chart, told_ratio(chart)) for chart in found.charts],
+            news=told_news(found) if found.findings else "",
+            visible=None if found.visible is None else told_visible(found.visible),
         )
     )
 
@@ -36,10 +38,14 @@ def lines(found: Watch) -> list[str]:
     said.append(f"  {found.advice.sentence}")
     said += [f"suspicion: {one.cause}: {one.sentence}" for one in found.suspicions]
     said += [f"alarm: {chart.group}: {told_ratio(chart)}" for chart in found.alarmed]
+    if found.findings:
+        said.append(told_news(found))
     if whole is None:
         said.append("no snapshot has final labels yet: whether risks come true cannot be said")
     elif whole.crossed is None:
         said.append(f"{whole.group}: {told_ratio(whole)}; no alarm in {len(whole.periods)} snapshots")
+    if found.visible is not None:
+        said.append(told_visible(found.visible))
     if found.early is not None:
         said.append(
             f"not final yet: {found.early.known} known to leave of {found.early.stated:.1f} stated "
@@ -49,21 +55,37 @@ def lines(found: Watch) -> list[str]:
     return said
 
 
+def told_news(found: Watch) -> str:
+    """What is new at this look, and what is open since an earlier one."""
+    new = ", ".join(one.name for one in found.news) or "nothing"
+    known = ", ".join(f"{one.name} (since {one.since:%Y-%m-%d})" for one in found.findings if one not in found.news)
+    return f"new: {new}" + (f"; still open: {known}" if known else "")
+
+
+def told_visible(visible: Visible) -> str:
+    """What the charts can see at all."""
+    surely = f"within {visible.weeks} weeks with a chance of {visible.chance:.0%}"
+    base = f"{visible.monthly:.1f} leavers stated in four weeks"
+    if visible.ratio is None:
+        return f"smallest rise seen {surely}: none below four times as many; {base} are too few"
+    return f"smallest rise seen {surely}: {visible.ratio:.1f} times as many leavers ({base})"
+
+
 def told_ratio(chart: Chart) -> str:
     """Leavers counted over leavers stated, with the interval."""
     since = f" since {chart.onset:%Y-%m-%d}" if chart.crossed is not None else ""
-    counted = f"{chart.observed} left of {chart.expected:.1f} stated{since}"
+    asked = "to be expected by the record before" if chart.group == BEFORE and since else "stated"
+    counted = f"{chart.observed} left of {chart.expected:.1f} {asked}{since}"
     return counted if chart.ratio is None else f"{counted}, {chart.ratio:.2f} ({chart.low:.2f} to {chart.high:.2f})"
 
 
 def failure(found: Watch) -> DriftFound | None:
-    """For whoever runs this on a schedule: a failure while something has to be done."""
-    if found.advice.step is Step.NOTHING:
+    """For whoever runs this on a schedule: a failure when there is something new to look at, told once."""
+    if not found.news:
         return None
     return DriftFound(
         f"model version {found.model_version} needs a look",
         expected="leavers as stated, and features as in the same phases a year ago",
-        found="; ".join(str(one.cause) for one in found.suspicions)
-        or f"{len(found.alarmed)} charts beyond their limit",
+        found="; ".join(str(one.cause) for one in found.suspicions) or ", ".join(one.name for one in found.news),
         todo=found.advice.sentence,
     )

@@ -13,6 +13,11 @@ from pydantic import Field
 from training.evaluation_parts import Document
 from training.input_drift import FeatureDrift
 
+WATCHED_DAYS = 30
+"""The shortest horizon: its labels are final first."""
+ALL, BEFORE = "all accounts", "all accounts, against before"
+"""The two charts over everybody: against what was stated, and against the model's own record."""
+
 
 class Cause(StrEnum):
     """What may have changed. Several may hold at once; none is certain."""
@@ -37,12 +42,17 @@ class Step(StrEnum):
 
 
 class Period(Document):
-    """Leavers within 30 days of one snapshot, counted and stated; ``above`` and ``below`` are the chart's paths."""
+    """Leavers within 30 days of one snapshot, counted and stated.
+
+    Where labels are not final yet, ``observed`` is what is on record so far, and ``expected`` the part of what was
+    stated that is usually on record by then. ``above`` and ``below`` are the evidence, in multiples of its limit.
+    """
 
     as_of: datetime
     rows: int
     observed: int
     expected: float
+    known: float = Field(description="share of its leavers that is on record; 1 = its labels are final")
     above: float
     below: float
 
@@ -52,19 +62,33 @@ class Chart(Document):
 
     group: str
     periods: tuple[Period, ...]
-    limit: float
-    crossed: datetime | None = Field(description="the snapshot whose labels raised the alarm; null without one")
+    crossed: datetime | None = Field(description="the snapshot that raised the alarm that is open; null without one")
     onset: datetime | None = Field(description="the snapshot from which the change probably holds")
     direction: str = Field(description="more, fewer, or empty: who left against what was stated")
     observed: int = Field(description="leavers since the onset, or in all of the chart without an alarm")
     expected: float
     ratio: float | None
-    low: float | None = Field(description="exact Poisson interval of the ratio, 95 %")
+    low: float | None = Field(description="exact interval of the ratio, 95 %")
     high: float | None
+
+    @property
+    def final_leavers(self) -> int:
+        """Leavers since the onset whose labels are final: those that a line can be fitted on."""
+        since = self.onset or self.periods[0].as_of
+        return sum(one.observed for one in self.periods if one.known == 1.0 and one.as_of >= since)
+
+
+class Visible(Document):
+    """What the charts over all accounts can see at all."""
+
+    ratio: float | None = Field(description="smallest rise that would be found in time; null: none below four times")
+    weeks: int = Field(description="the time after a change")
+    chance: float = Field(description="how surely such a change would be found in it")
+    monthly: float = Field(description="leavers stated in four weeks, all accounts")
 
 
 class Early(Document):
-    """What is known already of snapshots whose labels are not final: a count that can only grow."""
+    """What is known already of snapshots too young for a chart: a count that can only grow."""
 
     snapshots: int
     known: int
@@ -104,6 +128,14 @@ class Advice(Document):
 
     step: Step
     sentence: str
+    since: datetime | None = Field(default=None, description="the onset of the alarm it answers; null without one")
+
+
+class Finding(Document):
+    """One thing that somebody is to look at, and the first of the looks in a row at which it was there."""
+
+    name: str
+    since: datetime
 
 
 class Watch(Document):
@@ -113,16 +145,23 @@ class Watch(Document):
     as_of: datetime
     charts: tuple[Chart, ...]
     too_small: tuple[str, ...] = Field(description="groups with too few expected leavers for a chart")
+    visible: Visible | None = Field(description="null where no chart over all accounts is kept")
     early: Early | None
     scores: tuple[PhaseScores, ...]
     features: tuple[FeatureDrift, ...]
     ramps: Ramps
     suspicions: tuple[Suspicion, ...]
     advice: Advice
+    findings: tuple[Finding, ...]
+
+    @property
+    def news(self) -> tuple[Finding, ...]:
+        """The findings that no earlier look told of; an open alarm is told once."""
+        return tuple(one for one in self.findings if one.since == self.as_of)
 
     @property
     def alarmed(self) -> tuple[Chart, ...]:
-        """The charts that crossed their limit."""
+        """The charts with an open alarm."""
         return tuple(chart for chart in self.charts if chart.crossed is not None)
 
     @property
@@ -135,11 +174,13 @@ class Watch(Document):
         """The numbers as flat names, for a tracking server; one that does not exist is left out."""
         numbers: dict[str, float | None] = {
             "watch.charts_alarmed": len(self.alarmed),
+            "watch.findings_new": len(self.news),
+            "watch.smallest_visible": None if self.visible is None else self.visible.ratio,
             "watch.features_drifted": len(self.drifted),
             "watch.ramps_late_share": self.ramps.late_share,
             "watch.early_known": None if self.early is None else self.early.known,
             "watch.early_stated": None if self.early is None else self.early.stated,
         }
         for chart in self.charts:
-            numbers[f"watch.ratio.{chart.group.replace(' ', '_')}"] = chart.ratio
+            numbers[f"watch.ratio.{chart.group.replace(',', '').replace(' ', '_')}"] = chart.ratio
         return {name: float(number) for name, number in numbers.items() if number is not None}

@@ -44,13 +44,16 @@ def _counts(chart: Chart) -> Picture:
     axes.set(ylabel="accounts", ylim=(0, 1.25 * max(highest, 1)))
     axes.legend(loc="upper left", ncols=3)
     alt = "; ".join(f"{p.as_of:%Y-%m-%d}: {p.observed} left, {p.expected:.1f} stated" for p in chart.periods)
-    caption = "One bar for each snapshot whose labels are final."
+    caption = (
+        "One bar for each snapshot. Where labels are not final yet, those known so far stand against the part of what "
+        "was stated that is usually known by then."
+    )
     return Picture(name="counts", title=title, caption=caption, alt=alt, png=as_png(figure))
 
 
 def _paths(found: Watch) -> Picture:
     alarmed = len(found.alarmed)
-    title = f"{alarmed} of {len(found.charts)} charts crossed the limit" if alarmed else "No chart crossed the limit"
+    title = f"{alarmed} of {len(found.charts)} charts have an open alarm" if alarmed else "No chart has an open alarm"
     figure = blank_figure(title, (8, 3.4))
     axes = figure.subplots()
     for chart in found.charts:
@@ -60,20 +63,19 @@ def _paths(found: Watch) -> Picture:
         above, below = [period.above for period in chart.periods], [-period.below for period in chart.periods]
         axes.plot(moments, above, color=ORANGE if loud else GREY, linewidth=width, label=label)
         axes.plot(moments, below, color=BLUE if loud else GREY, linewidth=width)
-    limit = found.charts[0].limit
-    for level in (limit, -limit):
+    for level in (1.0, -1.0):
         axes.axhline(level, color=GREY, linestyle="--", linewidth=1)
     axes.xaxis_date()
-    reach = 1.3 * max(limit, _highest(found))
+    reach = 1.3 * max(1.0, _highest(found))
     axes.set(ylabel="fewer left   |   more left", ylim=(-reach, reach))
     if alarmed:
         axes.legend(loc="upper left")
     names = ", ".join(chart.group for chart in found.alarmed) or "none"
     caption = (
-        "Evidence that adds up over time, a line for each group; dashed: the limit, which a model whose every risk is "
-        "true crosses once in two years."
+        "Evidence that adds up over time, a line for each chart, in multiples of its limit (dashed). A model whose "
+        "every risk is true crosses one of the limits about once a year."
     )
-    alt = f"Groups beyond the limit: {names}."
+    alt = f"Charts with an open alarm: {names}."
     return Picture(name="paths", title=title, caption=caption, alt=alt, png=as_png(figure))
 
 

@@ -1,13 +1,13 @@
 """Where nothing changes, how often does the watch cry?
 
 Companies of unused seeds, a model that learnt until the middle of 2023, and the watch every four weeks for a
-year and a half. An alarm is a date at which somebody is told to look (exit code 12) after one at which nobody was.
+year and a half. An alarm is a date at which somebody is told to look (exit code 12): the watch tells of a finding once,
+and one that is still open calls nobody again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 from features.vocabulary import parse_moment
 
@@ -49,9 +49,8 @@ def measure(effort: Effort) -> Iterator[Line]:
 
 
 def alarms_in(looks: list[Look]) -> int:
-    """Dates that call after a date that did not (the first date: after none)."""
-    calls = [look.code == DRIFTED for look in looks]
-    return int(calls[0]) + sum(now and not before for before, now in pairwise(calls)) if calls else 0
+    """Dates at which something new was told."""
+    return sum(look.code == DRIFTED for look in looks)
 
 
 def _seen(looks: list[Look], count: int, span: float) -> str:

@@ -21,8 +21,8 @@ from training.monitoring import look
 from training.recalibrating import Proposal, propose, register
 from training.registry import ModelRegistry
 from training.verdict import GATE_CODES, Cause, Gate, Verdict
-from training.watch import ALL
-from training.watch_parts import Step
+from training.watch_page import failure
+from training.watch_parts import ALL, Step
 
 from .bundle_case import trained
 from .lifecycle_case import stored_portfolio
@@ -78,6 +78,28 @@ def test_a_watch_leaves_a_page_a_document_and_a_run(home: Home) -> None:
     registry = ModelRegistry(home)
     runs = registry._client.search_runs([registry._experiment()], "tags.`pulse.watched` = '1'")
     assert runs[0].data.metrics == pytest.approx(found.metrics())
+
+
+def test_what_was_told_is_open_at_the_next_look_and_calls_nobody_again(home: Home) -> None:
+    found, _ = monitor(home, CUT, version=None, at=NOON)
+    assert found.alarmed
+    assert failure(found) is not None
+    again, _ = monitor(home, CUT + timedelta(days=1), version=None, at=NOON)
+    assert again.findings == found.findings
+    assert failure(again) is None
+
+
+def test_lags_of_records_are_those_of_decisions_that_are_long_final(home: Home) -> None:
+    looked = look(home, CUT)
+    decided = looked.kept.decided
+    final = decided[decided["decided_at"] + looked.bundle.config.settling <= pd.Timestamp(CUT)]
+    # How promptly notices were written down more than three years ago says nothing of today.
+    recent = final[final["decided_at"] >= pd.Timestamp(CUT - timedelta(weeks=156))]
+    told = recent[recent["voluntary"].astype(bool)]
+    days = (told["known_at"] - told["decided_at"]).dt.total_seconds() / 86_400
+    assert sorted(looked.seen.lags) == pytest.approx(sorted(days))
+    assert len(days) > 0
+    assert min(looked.seen.lags) >= 0
 
 
 def test_a_date_before_the_models_own_data_ended_is_refused(home: Home) -> None:

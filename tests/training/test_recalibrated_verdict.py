@@ -32,6 +32,7 @@ FOUND = Recalibration(
     gain_low=0.0,
     gain_high=0.002,
     accepted=True,
+    refused="",
     sentence="",
 )
 PHASES = {"off": Restated(22, 21.0), "post": Restated(12, 11.5), "active": Restated(6, 7.3)}

@@ -66,6 +66,7 @@ def test_when_half_as_many_again_leave_the_change_is_accepted_and_restates_them(
     assert found.leavers / found.restated == pytest.approx(1.0, abs=0.05)
     assert found.leavers / found.stated > 1.25
     assert found.gain_low > 0
+    assert found.refused == ""
 
 
 def test_a_model_that_is_right_gains_nothing_that_could_be_told_from_chance() -> None:
@@ -74,6 +75,13 @@ def test_a_model_that_is_right_gains_nothing_that_could_be_told_from_chance() ->
     assert not all(
         assess(counted(seed=seed, count=2000), Step.PLATT, version="3", seed=1).accepted for seed in range(4)
     )
+
+
+def test_a_line_that_is_refused_says_why() -> None:
+    found = [assess(counted(seed=seed, count=2000), Step.PLATT, version="3", seed=1) for seed in range(4)]
+    told = {one.refused for one in found if not one.accepted}
+    assert told == {"it is not better on accounts that it was not fitted on, so the model stays as it is"}
+    assert all(one.sentence.endswith(one.refused or "it may be registered") for one in found)
 
 
 def test_a_moved_bundle_states_every_risk_on_the_line() -> None:

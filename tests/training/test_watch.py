@@ -10,74 +10,25 @@ import pandas as pd
 import pytest
 
 from features.errors import DriftFound
-from training.diagnosis import COLLABORATION, COUNTED, PEOPLE
-from training.watch import ALL, Seen, watch
+from training.diagnosis import COLLABORATION, COUNTED
+from training.watch import Seen
 from training.watch_page import failure, lines, render
-from training.watch_parts import Cause, Step, Watch
+from training.watch_parts import ALL, Cause, Step
 
-FIRST = pd.Timestamp("2024-01-01", tz="UTC")
-PHASES = np.array(["pre", "active", "post", "off", "none"])
-SEGMENTS = np.array(["studio", "broadcaster"])
-FEATURES = [(name, "engagement") for name in (COUNTED, *PEOPLE, COLLABORATION)]
-ACCOUNTS, SNAPSHOTS, OPEN = 1500, 14, 3
-RISK = 0.012
-
-
-def judged(ratio: float = 1.0, since: int = 5, seed: int = 4) -> pd.DataFrame:
-    """Snapshots four weeks apart, the last three not final; from ``since`` on ``ratio`` times the stated leave."""
-    random, parts = np.random.default_rng(seed), []
-    for number in range(SNAPSHOTS):
-        chance = RISK * (ratio if number >= since else 1.0)
-        left = (random.random(ACCOUNTS) < chance).astype(float)
-        final = number < SNAPSHOTS - OPEN
-        parts.append(
-            pd.DataFrame(
-                {
-                    "account_id": np.arange(ACCOUNTS).astype(str),
-                    "as_of": FIRST + timedelta(days=28 * number),
-                    "phase": PHASES[np.arange(ACCOUNTS) % 5],
-                    "segment": SEGMENTS[np.arange(ACCOUNTS) % 2],
-                    "risk_30": RISK,
-                    "y_30": left if final else np.nan,
-                    # A third of those who leave is known before the label is final.
-                    "left_30": left if final else left * (random.random(ACCOUNTS) < 1 / 3),
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
-
-
-def quarter(seed: int, **changed: np.ndarray) -> pd.DataFrame:
-    random = np.random.default_rng(seed)
-    frame = pd.DataFrame(
-        {
-            "account_id": np.arange(ACCOUNTS).astype(str),
-            "as_of": FIRST,
-            "phase": PHASES[np.arange(ACCOUNTS) % 5],
-            "health": random.uniform(30, 95, ACCOUNTS),
-            "band": np.where(random.random(ACCOUNTS) < 0.1, "red", "green"),
-            **{name: random.normal(10, 1, ACCOUNTS) for name, _ in FEATURES},
-        }
-    )
-    return frame.assign(**changed)
-
-
-def starts(late: float = 0.1, campaign: str = "march_madness", accounts: int = 300) -> pd.DataFrame:
-    """Campaigns of the last quarter: ``late`` of the accounts began two weeks after the plan, one in ten unseen."""
-    place = np.arange(accounts)
-    risen = np.where(place < late * accounts, 14.0, -7.0)
-    return pd.DataFrame(
-        {"campaign_id": campaign, "moved_days": 0.0, "risen_days": np.where(place % 10 == 9, np.nan, risen)}
-    )
-
-
-def seen(ratio: float = 1.0, since: int = 5, **changed: np.ndarray) -> Seen:
-    return Seen(judged(ratio, since), quarter(1, **changed), quarter(2), quarter(3), starts())
-
-
-def found(asked: Seen) -> Watch:
-    return watch(asked, FEATURES, model_version="3", as_of=(FIRST + timedelta(days=500)).to_pydatetime())
-
+from .watch_case import (
+    FEATURES,
+    FIRST,
+    OPEN,
+    PHASES,
+    RISK,
+    SNAPSHOTS,
+    UNTOLD,
+    found,
+    judged,
+    quarter,
+    seen,
+    starts,
+)
 
 QUIET = found(seen())
 DEARER = found(seen(1.7))
@@ -108,14 +59,14 @@ def test_windows_that_overlap_count_nobody_twice() -> None:
     # Snapshots a week apart see one leaver four times; only those four weeks apart are counted.
     rows = judged()
     weekly = pd.concat([rows, rows.assign(as_of=rows["as_of"] + timedelta(days=7))], ignore_index=True)
-    twice = found(Seen(weekly, quarter(1), quarter(2), quarter(3), starts()))
+    twice = found(Seen(weekly, quarter(1), quarter(2), quarter(3), starts(), UNTOLD))
     assert twice.charts[0].observed == QUIET.charts[0].observed
 
 
 def test_groups_too_small_for_a_chart_are_named() -> None:
     rows = judged()
     rows.loc[rows["account_id"] == "7", "segment"] = "agency"
-    small = found(Seen(rows, quarter(1), quarter(2), None, starts()))
+    small = found(Seen(rows, quarter(1), quarter(2), None, starts(), UNTOLD))
     assert small.too_small == ("segment agency",)
 
 
@@ -196,7 +147,7 @@ def test_labels_that_are_not_final_alarm_only_when_even_their_beginning_is_too_m
     rows["left_30"] = np.where(
         rows["y_30"].isna(), np.random.default_rng(0).random(len(rows)) < 3 * RISK, rows["left_30"]
     )
-    early = found(Seen(rows, quarter(1), quarter(2), None, starts()))
+    early = found(Seen(rows, quarter(1), quarter(2), None, starts(), UNTOLD))
     assert early.early is not None
     assert early.early.alarm
     assert early.advice.step is Step.WAIT
@@ -204,7 +155,7 @@ def test_labels_that_are_not_final_alarm_only_when_even_their_beginning_is_too_m
 
 def test_without_a_final_label_nothing_is_claimed() -> None:
     rows = judged().assign(y_30=np.nan)
-    blind = found(Seen(rows, quarter(1), quarter(2), None, starts()))
+    blind = found(Seen(rows, quarter(1), quarter(2), None, starts(), UNTOLD))
     assert (blind.charts, blind.advice.step) == ((), Step.WAIT)
     assert failure(blind) is not None
     assert "no snapshot has final labels yet: whether risks come true cannot be said" in lines(blind)

@@ -56,7 +56,7 @@ def recalibrate(
         return Answer(asked.lines(), {**document, "registered": None})
     document["recalibration"] = asked.found.model_dump(mode="json")
     if dry_run or not asked.found.accepted:
-        said = "nothing was registered: a dry run" if dry_run else "nothing was registered"
+        said = "nothing was registered: a dry run" if dry_run else f"nothing was registered: {asked.found.refused}"
         return Answer([*asked.lines(), said], {**document, "registered": None})
     version, verdict = register(place, asked, at=clock())
     passed = "passed every gate" if verdict.passed else f"was refused by {len(verdict.refusals)} gates"
