@@ -38,9 +38,6 @@ OFFSET_OWNERS = {"segment": Subcategory.CONTEXT, "phase": Subcategory.CAMPAIGN}
 _ROWS_AT_ONCE = 16_384
 """Some 20 MB of inputs at a time, whatever the number of accounts."""
 
-_FEW = 64
-"""Rows; up to here all intervals are asked for in one call."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
@@ -168,6 +165,10 @@ class Bundle:
         """Do now what would make the first score slow: seconds, once per process. Scores are the same without it."""
         self.explainer.warm()
 
+    def expect(self, rows: int) -> None:
+        """Told that so many rows will be scored, do now what would make them slow, if it pays; scores are the same."""
+        self.explainer.expect(rows * (1 + len(self.config.intervals_days)))
+
     def _score_part(self, rows: pd.DataFrame) -> pd.DataFrame:
         numbers = numbers_of(rows, self.model_features)
         told = self.explainer.told(now_inputs(numbers, self.config), threads=self.threads)
@@ -203,8 +204,9 @@ class Bundle:
 
     def _interval_logits(self, numbers: Floats, rows: pd.DataFrame, offsets: Floats) -> Floats:
         own, ahead = self.own_interval_logits(numbers, Timing.of(rows), offsets)
-        usual = UsualLevels(self.reference.levels).at(rows["segment"].tolist() * len(ahead), Ahead.joined(ahead))
-        return own + pull(own, usual.reshape(len(ahead), -1).T, self.own_weights(rows))
+        levels, segments = UsualLevels(self.reference.levels), rows["segment"].tolist()
+        usual = np.column_stack([levels.at(segments, there) for there in ahead])
+        return own + pull(own, usual, self.own_weights(rows))
 
     def own_interval_logits(self, numbers: Floats, timing: Timing, offsets: Floats) -> tuple[Floats, list[Ahead]]:
         """Calibrated log-odds (n, intervals) of each row by its own features alone, and where each column stands.
@@ -213,26 +215,10 @@ class Bundle:
         """
         count, ones = len(numbers), np.ones(len(numbers))
         inputs = [timing_inputs(timing, low * ones, high * ones) for low, high in self.config.intervals_days]
-        raw = self._interval_margins(numbers, inputs)
+        raw = self.explainer.continued(numbers, np.stack(inputs), threads=self.threads)
         logits = [self.calibration.logits(raw[position], position, offsets) for position in range(len(inputs))]
         ahead = [Ahead(np.full(count, position), timing_codes(part)) for position, part in enumerate(inputs)]
         return np.column_stack(logits), ahead
-
-    def _interval_margins(self, numbers: Floats, inputs: Sequence[Floats]) -> list[Floats]:
-        # For a few rows the calls cost most: one for all intervals. For many, the memory that rows are copied to:
-        # one place for all intervals, in which only the timing changes.
-        count, width = numbers.shape
-        if count <= _FEW:
-            whole = np.vstack([np.hstack([numbers, part]) for part in inputs])
-            raw = self.explainer.margins(whole, threads=self.threads)
-            return [raw[position * count : (position + 1) * count] for position in range(len(inputs))]
-        rows = np.empty((count, width + inputs[0].shape[1]))
-        rows[:, :width] = numbers
-        margins = []
-        for part in inputs:
-            rows[:, width:] = part
-            margins.append(self.explainer.margins(rows, threads=self.threads))
-        return margins
 
     def _group_points(self, groups: Floats, offsets: Floats) -> Floats:
         usual = self.explainer.grouped(self._usual[np.newaxis, :])
@@ -249,12 +235,11 @@ class Bundle:
 
     def _feature_points(self, rows: pd.DataFrame) -> pd.DataFrame:
         points = self._input_points(self.contributions(rows))
-        spoken_for = [FEATURE_OF_INPUT.get(name, name) for name in self.inputs]
-        columns = {
-            name: summed(points, [place for place, told in enumerate(spoken_for) if told == name])
-            for name in self.features
-        }
-        return pd.DataFrame(columns, columns=list(self.features))
+        places: dict[str, list[int]] = {name: [] for name in self.features}
+        for place, name in enumerate(self.inputs):
+            places[FEATURE_OF_INPUT.get(name, name)].append(place)
+        told = [summed(points, spoken_for) for spoken_for in places.values()]
+        return pd.DataFrame(np.column_stack(told), columns=list(self.features))
 
     def _input_points(self, contributions: Floats) -> Floats:
         return points_of(contributions[:, :-1], self._usual, self.calibration.slope, self.config.scale)

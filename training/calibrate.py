@@ -62,10 +62,13 @@ class Calibration:
     def offsets(self, rows: pd.DataFrame) -> Floats:
         """Offsets in log-odds of rows with the columns :data:`GROUPINGS`: shape (n, 2)."""
         tables = (self.segments, self.phases)
-        columns = [
-            [table.get(str(value), 0.0) for value in rows[name]] for name, table in zip(GROUPINGS, tables, strict=True)
-        ]
-        return np.array(columns, dtype=np.float64).T.reshape(len(rows), len(GROUPINGS))
+        return np.column_stack([_offsets(rows[name], table) for name, table in zip(GROUPINGS, tables, strict=True)])
+
+
+def _offsets(values: pd.Series[str], table: Mapping[str, float]) -> Floats:
+    codes, names = pd.factorize(values)
+    # The last one is that of a missing value, whose code is -1.
+    return np.array([*(table.get(str(name), 0.0) for name in names), 0.0], dtype=np.float64)[codes]
 
 
 @dataclass(frozen=True, slots=True)

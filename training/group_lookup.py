@@ -42,14 +42,18 @@ class GroupLookup:
         return self._machine is not None
 
     def warm(self) -> None:
-        """Make the machine code now: seconds in the first model of a process, nothing after that."""
-        from training import machine_code  # noqa: PLC0415  numba takes half a second to import; few commands need it
-
+        """Make all machine code now: seconds in the first model of a process, nothing after that."""
+        self._machine = _machine_code()
         row = np.zeros((1, 1 + int(self.tables.columns[:, 0].max(initial=0))))
-        for add in (machine_code.add_groups, machine_code.add_groups_of_few):
+        for add in (self._machine.add_groups, self._machine.add_groups_of_few):
             add(row, self.tables, np.zeros((1, LANES), np.int64))
-        machine_code.add_totals(row, self.tables, np.zeros(1, np.int64))
-        self._machine = machine_code
+        columns, sums = len(self.tables.columns), np.zeros((1, 1), np.int64)
+        self._machine.add_totals(row, np.zeros((1, 1, 0)), columns, self.tables, sums)
+
+    def expect(self, rows: int) -> None:
+        """Told that so many rows will be looked up: turn to machine code now if it will have paid for itself."""
+        if rows * self.tables.bits.size > _MACHINE_CODE_PAYS:
+            self._machine = _machine_code()
 
     def told(self, inputs: Floats) -> tuple[Floats, Floats]:
         """Per row of inputs its raw margin, and the SHAP values per group, (n, :data:`LANES`), all in log-odds.
@@ -57,20 +61,29 @@ class GroupLookup:
         The margin is exactly :attr:`base` plus the groups.
         """
         sums = self._group_sums(inputs)
-        return self._as_log_odds(self.tables.base + np.add.reduce(sums, axis=1)), self._as_log_odds(sums)
+        return self._margins_of(np.add.reduce(sums, axis=1)), np.asarray(sums * self._unit, np.float64)
 
     def margins(self, inputs: Floats) -> Floats:
         """The margins of :meth:`told` alone, cheaper."""
-        return self._as_log_odds(self.tables.base + self._totals(inputs))
+        alone: Floats = self.continued(inputs, np.empty((1, len(inputs), 0)))[0]
+        return alone
+
+    def continued(self, starts: Floats, endings: Floats) -> Floats:
+        """The margins (ways, n) of rows that begin alike and go on in several ways.
+
+        ``starts`` (n, a) are the first inputs of each row, ``endings`` (ways, n, b) the others, way by way.
+        """
+        return self._margins_of(self._totals(starts, endings))
 
     @property
     def base(self) -> float:
         """The expectation in log-odds."""
         return self.tables.base * self._unit
 
-    def _as_log_odds(self, sums: Integers) -> Floats:
+    def _margins_of(self, totals: Integers) -> Floats:
         # Exact: the scale keeps every possible sum below 2^52, and a power of two costs no bits.
-        return np.multiply(sums, self._unit, dtype=np.float64)
+        totals += self.tables.base
+        return np.asarray(totals * self._unit, np.float64)
 
     def _group_sums(self, inputs: Floats) -> Integers:
         machine = self._machine_for(len(inputs))
@@ -78,23 +91,29 @@ class GroupLookup:
             return self._in_numpy(inputs)
         sums = np.zeros((len(inputs), LANES), np.int64)
         add = machine.add_groups_of_few if len(inputs) <= _FEW else machine.add_groups
-        add(_rows_as_machine_code_wants(inputs), self.tables, sums)
+        add(_as_machine_code_wants(inputs), self.tables, sums)
         return sums
 
-    def _totals(self, inputs: Floats) -> Integers:
-        machine = self._machine_for(len(inputs))
-        if machine is None or len(inputs) <= _FEW:
-            totals: Integers = self._group_sums(inputs).sum(axis=1)
-            return totals
-        sums = np.zeros(len(inputs), np.int64)
-        machine.add_totals(_rows_as_machine_code_wants(inputs), self.tables, sums)
+    def _totals(self, starts: Floats, endings: Floats) -> Integers:
+        ways, rows, _ = endings.shape
+        if ways * rows <= _FEW:
+            whole = np.vstack([np.hstack([starts, ending]) for ending in endings])
+            totals: Integers = np.add.reduce(self._group_sums(whole), axis=1)
+            return totals.reshape(ways, rows)
+        machine = self._machine_for(ways * rows)
+        if machine is None:
+            each = (self._in_numpy(np.hstack([starts, ending])) for ending in endings)
+            return np.stack([np.add.reduce(sums, axis=1) for sums in each])
+        sums = np.zeros((ways, rows), np.int64)
+        early = int(np.searchsorted(self.tables.columns[:, 0], starts.shape[1]))
+        begun, ended = _as_machine_code_wants(starts), _as_machine_code_wants(endings)
+        machine.add_totals(begun, ended, early, self.tables, sums)
         return sums
 
     def _machine_for(self, rows: int) -> Any:
         if self._machine is None:
-            self._looked_up += rows * self.tables.bits.size
-            if self._looked_up > _MACHINE_CODE_PAYS:
-                self.warm()
+            self._looked_up += rows
+            self.expect(self._looked_up)
         return self._machine
 
     def _in_numpy(self, inputs: Floats) -> Integers:
@@ -123,7 +142,13 @@ def looked_up(inputs: Floats, tables: GroupTables) -> Integers:
     return sums
 
 
-def _rows_as_machine_code_wants(inputs: Floats) -> Floats:
+def _machine_code() -> Any:
+    from training import machine_code  # noqa: PLC0415  numba takes half a second to import; few commands need it
+
+    return machine_code
+
+
+def _as_machine_code_wants(inputs: Floats) -> Floats:
     # One form of array, so that machine code is made once.
     rows = np.ascontiguousarray(inputs, np.float64)
     return rows if rows.flags.writeable else rows.copy()

@@ -36,12 +36,14 @@ def require_columns(snapshots: pd.DataFrame, names: Sequence[str]) -> None:
         IntegrityError: names the missing or repeated columns, or those beside the booster's that hold no numbers.
         DataContractError: rows without a cohort status, such as an account that the store does not know.
     """
-    missing = [name for name in names if name not in snapshots]
+    there = set(snapshots.columns)
+    missing = [name for name in names if name not in there]
     if missing:
         raise _wrong_columns("are missing", missing)
-    repeated = sorted(set(snapshots.columns[snapshots.columns.duplicated()]) & set(names))
-    if repeated:
-        raise _wrong_columns("stand there twice", repeated)
+    if len(there) < snapshots.shape[1]:
+        repeated = sorted(set(snapshots.columns[snapshots.columns.duplicated()]) & set(names))
+        if repeated:
+            raise _wrong_columns("stand there twice", repeated)
     beside = [name for name in names if name in _BESIDE and snapshots[name].dtype.kind not in "fiu"]
     if beside:
         _doubles(snapshots, beside)

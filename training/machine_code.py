@@ -8,7 +8,7 @@ are of whole numbers, so neither the order nor the way of adding changes a bit.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numba
 import numpy as np
@@ -25,6 +25,15 @@ TILE = 2048
 
 _TURNS = 4
 """Sums that take turns for a single row, so that an addition need not wait for the one before."""
+
+
+class Coded(NamedTuple):
+    """The codes (columns, rows) of the columns from number ``first`` on. ``owners``: the column of each condition."""
+
+    codes: Any
+    first: Any
+    owners: Any
+
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -57,22 +66,24 @@ _add_line: Any = intrinsic(_line_added)
 
 
 @_compiled
-def _encode(inputs: Any, tables: Any, codes: Any) -> None:
+def _encode(inputs: Any, first: Any, columns: Any, tables: Any, codes: Any) -> None:
+    # Inputs are the model's from the one numbered ``first`` on (always of one type: a literal is compiled apart).
     # Counting all cuts below a value beats a search among them: there is nothing to guess wrong.
     rows = len(inputs)
     values = np.empty(rows)
     below = np.empty(rows, np.uint8)
-    for place in range(len(tables.columns)):
-        feature, first, count, missing = tables.columns[place, :4]
+    for place in range(len(columns)):
+        feature, missing = columns[place, 0] - first, np.uint8(columns[place, 3])
         for row in range(rows):
             value = inputs[row, feature]
             values[row] = 0.0 if abs(value) <= NOUGHT else value
         below[:] = 0
-        for cut in tables.cuts[first : first + count]:
+        for cut in range(columns[place, 1], columns[place, 1] + columns[place, 2]):
+            threshold = tables.cuts[cut]
             for row in range(rows):
-                below[row] += np.uint8(cut < values[row])
+                below[row] += np.uint8(threshold < values[row])
         for row in range(rows):
-            codes[place, row] = np.uint8(missing) if np.isnan(values[row]) else below[row]
+            codes[place, row] = missing if np.isnan(values[row]) else below[row]
 
 
 @_compiled
@@ -85,16 +96,22 @@ def _owners(tables: Any) -> Any:
 
 
 @_compiled
-def _index(codes: Any, owners: Any, tables: Any, block: int, index: Any) -> None:
-    index[:] = 0
+def _index(coded: Any, tables: Any, block: int, index: Any) -> Any:
+    # Set the bits of a block that these columns decide. Told are how many bits other columns decide, and the last one.
+    others, last = 0, 0
     for bit in range(tables.blocks[block, 0]):
         condition = tables.bits[block, bit]
-        column, low = codes[owners[condition]], tables.conditions[0, condition]
+        place = coded.owners[condition] - coded.first
+        if not 0 <= place < len(coded.codes):
+            others, last = others + 1, bit
+            continue
+        column, low = coded.codes[place], tables.conditions[0, condition]
         width, extra = tables.conditions[1, condition], tables.conditions[2, condition]
         weight = np.uint8(1 << bit)
         for row in range(len(index)):
             holds = (np.uint8(column[row] - low) <= width) | (column[row] == extra)
             index[row] = np.uint8(index[row] | (weight if holds else np.uint8(0)))
+    return others, last
 
 
 @_compiled
@@ -103,30 +120,94 @@ def add_groups(inputs: Any, tables: Any, sums: Any) -> None:
     owners = _owners(tables)
     for start in range(0, len(inputs), TILE):
         part = inputs[start : start + TILE]
-        codes = np.empty((len(tables.columns), len(part)), np.uint8)
+        coded = Coded(np.empty((len(tables.columns), len(part)), np.uint8), np.int64(0), owners)
         index = np.empty(len(part), np.uint8)
-        _encode(part, tables, codes)
+        _encode(part, np.int64(0), tables.columns, tables, coded.codes)
         for block in range(len(tables.blocks)):
-            _index(codes, owners, tables, block, index)
+            index[:] = 0
+            _index(coded, tables, block, index)
             entry = tables.blocks[block, 1]
             for row in range(len(part)):
                 _add_line(sums, start + row, tables.entries, entry + np.int64(index[row]))
 
 
 @_compiled
-def add_totals(inputs: Any, tables: Any, sums: Any) -> None:
-    """Add each row's sum over all groups to ``sums`` (rows)."""
-    owners = _owners(tables)
-    for start in range(0, len(inputs), TILE):
-        part = inputs[start : start + TILE]
-        codes = np.empty((len(tables.columns), len(part)), np.uint8)
-        index = np.empty(len(part), np.uint8)
-        _encode(part, tables, codes)
-        for block in range(len(tables.blocks)):
-            _index(codes, owners, tables, block, index)
-            entry = tables.blocks[block, 1]
-            for row in range(len(part)):
-                sums[start + row] += tables.totals[entry + np.int64(index[row])]
+def add_totals(starts: Any, endings: Any, early: int, tables: Any, sums: Any) -> None:
+    """Add to ``sums`` (ways, rows) the totals over all groups of rows that begin alike and go on in several ways.
+
+    ``starts`` (rows, a) are their first inputs, in which lie the first ``early`` columns of the tables; ``endings``
+    (ways, rows, b) the others. What the start decides is looked up once for all ways.
+    """
+    owners, width = _owners(tables), starts.shape[1]
+    for start in range(0, len(starts), TILE):
+        part = starts[start : start + TILE]
+        begun = Coded(np.empty((early, len(part)), np.uint8), np.int64(0), owners)
+        later = np.empty((len(endings), len(tables.columns) - early, len(part)), np.uint8)
+        _encode(part, np.int64(0), tables.columns[:early], tables, begun.codes)
+        for way in range(len(endings)):
+            _encode(endings[way, start : start + TILE], width, tables.columns[early:], tables, later[way])
+        _add_tile(begun, later, tables, start, sums)
+
+
+@_compiled
+def _add_tile(begun: Any, later: Any, tables: Any, start: int, sums: Any) -> None:
+    early, rows = begun.codes.shape
+    alike, step = np.zeros(rows, np.int64), np.empty(rows, np.int64)
+    index, whole = np.empty(rows, np.uint8), np.empty(rows, np.uint8)
+    for block in range(len(tables.blocks)):
+        entry = tables.blocks[block, 1]
+        table = tables.totals[entry : entry + (1 << tables.blocks[block, 0])]
+        index[:] = 0
+        others, bit = _index(begun, tables, block, index)
+        if others <= 1:
+            _add_entries(table, index, alike)
+        if others == 1:
+            _steps(table, index, np.uint8(1 << bit), step)
+            condition = tables.bits[block, bit]
+            column, reach = begun.owners[condition] - early, tables.conditions[:, condition]
+            for way in range(len(later)):
+                _add_where(later[way, column], reach, step, sums[way, start : start + rows])
+        for way in range(len(later) if others > 1 else 0):
+            _copy(index, whole)
+            _index(Coded(later[way], early, begun.owners), tables, block, whole)
+            _add_entries(table, whole, sums[way, start : start + rows])
+    for way in range(len(later)):
+        _add(alike, sums[way, start : start + rows])
+
+
+@_compiled
+def _copy(index: Any, whole: Any) -> None:
+    # As a slice, it would be compiled with all that broadcasting can say of shapes that differ: seconds.
+    for row in range(len(index)):
+        whole[row] = index[row]
+
+
+@_compiled
+def _add(part: Any, sums: Any) -> None:
+    for row in range(len(part)):
+        sums[row] += part[row]
+
+
+@_compiled
+def _add_entries(table: Any, index: Any, sums: Any) -> None:
+    for row in range(len(index)):
+        sums[row] += table[index[row]]
+
+
+@_compiled
+def _steps(table: Any, index: Any, bit: Any, step: Any) -> None:
+    # What it makes for each row that one more bit is set.
+    for row in range(len(index)):
+        step[row] = table[index[row] | bit] - table[index[row]]
+
+
+@_compiled
+def _add_where(column: Any, condition: Any, step: Any, sums: Any) -> None:
+    # Many rows in one instruction, which no look-up in a table can be.
+    low, width, extra = condition[0], condition[1], condition[2]
+    for row in range(len(sums)):
+        holds = (np.uint8(column[row] - low) <= width) | (column[row] == extra)
+        sums[row] += step[row] if holds else 0
 
 
 @_compiled

@@ -47,11 +47,15 @@ class Reference:
 
     def expected(self, snapshots: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
         """Per row and feature the median of its phase and segment; of its phase, then of all, where that has none."""
-        table = pd.DataFrame(self.medians).T.reindex(columns=list(features)).astype(np.float64)
-        expected = _looked_up(table, snapshots["phase"].astype(str) + "|" + snapshots["segment"].astype(str))
-        for key in (snapshots["phase"].astype(str), pd.Series("", index=snapshots.index)):
-            expected = np.where(np.isnan(expected), _looked_up(table, key), expected)
+        rows = list(zip(snapshots["phase"].astype(str), snapshots["segment"].astype(str), strict=True))
+        # There are few phases and segments, whatever the number of rows; a single row must not cost a table.
+        usual = {pair: self._usual_of(*pair, features) for pair in set(rows)}
+        expected = np.array([usual[pair] for pair in rows], dtype=np.float64).reshape(len(rows), len(features))
         return pd.DataFrame(expected, columns=list(features), index=snapshots.index)
+
+    def _usual_of(self, phase: str, segment: str, features: Sequence[str]) -> list[float | None]:
+        groups = [self.medians.get(key, {}) for key in (f"{phase}|{segment}", phase, "")]
+        return [next((told for group in groups if (told := group.get(name)) is not None), None) for name in features]
 
 
 def reference_portfolio(snapshots: pd.DataFrame, before: datetime, config: TrainingConfig) -> pd.DataFrame:
@@ -84,7 +88,3 @@ def segment_means(now_logits: Floats, segments: Sequence[Any]) -> dict[str, floa
 def _medians(group: pd.DataFrame) -> dict[str, float | None]:
     medians = group[list(SNAPSHOT_FEATURES)].astype(np.float64).median()
     return {str(name): None if np.isnan(value) else float(value) for name, value in medians.items()}
-
-
-def _looked_up(table: pd.DataFrame, keys: pd.Series[str]) -> Floats:
-    return table.reindex(keys.to_numpy()).to_numpy(np.float64)

@@ -102,9 +102,10 @@ class UsualLevels:
     def at(self, segments: Sequence[object], ahead: Ahead) -> Floats:
         """What is usual for rows of these segments there; NaN: not known."""
         places = {name: place for place, name in enumerate(self.tables)}
-        found = {segment: places.get(str(segment), places[_EVERYBODY]) for segment in dict.fromkeys(segments)}
-        rows = np.fromiter(map(found.__getitem__, segments), np.int64, len(segments))
-        usual: Floats = self._filled()[rows, ahead.interval, ahead.timing]
+        codes, names = pd.factorize(np.array(segments, dtype=object))
+        # The last one is for a row without a segment, whose code is -1.
+        tables = np.array([*(places.get(str(name), places[_EVERYBODY]) for name in names), places[_EVERYBODY]])
+        usual: Floats = self._filled()[tables[codes], ahead.interval, ahead.timing]
         return usual
 
     def _filled(self) -> Floats:

@@ -22,6 +22,7 @@ import pandas as pd
 from features.catalogue import FEATURES
 from features.errors import IntegrityError
 from features.vocabulary import CohortStatus, Phase
+from serving.assessment import require_whole
 from serving.batch.contract import FEATURE_SCHEMA, SCORE_SCHEMA
 from serving.scorer import SCORED
 from training.model import Bundle, load_bundle
@@ -40,7 +41,6 @@ class Rule(StrEnum):
     COHORT_STATUS = "cohort_status"
     PHASE = "phase"
     FINITE = "finite"
-    SCORE = "score"
     TOO_NEW = "too_new"
     SILENT = "silent"
 
@@ -51,7 +51,6 @@ WORDS: dict[Rule, str] = {
     Rule.COHORT_STATUS: f"{' or '.join(CohortStatus)} is wanted",
     Rule.PHASE: f"one of {', '.join(Phase)} is wanted",
     Rule.FINITE: "a finite number is wanted, or null",
-    Rule.SCORE: "the model gives no number for these values",
     Rule.TOO_NEW: "the account is too new to be scored",
     Rule.SILENT: "no source told anything of the account lately",
 }
@@ -130,18 +129,14 @@ def score_frame(features: pd.DataFrame, bundle: Bundle) -> Scored:
     """Score the good rows of a frame with the catalogue's columns; name the others.
 
     Raises:
-        IntegrityError: the model reads a column that is not there.
+        IntegrityError: the model reads a column that is not there, or gives a score that is not a number.
     """
     rules, columns = _refusals(features, bundle)
     good = rules == ""
-    with np.errstate(over="ignore", invalid="ignore"):  # numbers beyond reason are caught below
-        scores = bundle.score(features if good.all() else features[good])
-    numbers = scores.select_dtypes("number").to_numpy(dtype=np.float64)
-    whole = np.isfinite(numbers).all(axis=1)
-    if not whole.all():
-        places = np.flatnonzero(good)[~whole]
-        rules[places], columns[places] = str(Rule.SCORE), "health"
-        scores = scores[whole].reset_index(drop=True)
+    known = features if good.all() else features[good]
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers beyond reason say no more than large ones
+        scores = bundle.score(known)
+    require_whole(known, scores)
     places = np.flatnonzero(rules != "")
     return Scored(scores, pd.DataFrame({"place": places, "column": columns[places], "rule": rules[places]}))
 

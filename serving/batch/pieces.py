@@ -31,6 +31,11 @@ ROWS_AT_ONCE = 16_384
 STAGE = "score rows"
 _CHUNK = 1 << 20
 _WORDS = {feature.name for feature in FEATURES if feature.is_text}
+_OF_EACH_ROW = ("account_id", "risk_", "health", "points_", "shrink_adjust")
+_REPEATED = [name for name in SCORE_SCHEMA.names if not name.startswith(_OF_EACH_ROW)]
+"""Columns of scores whose values come again and again: each value is written once, and its number in every row."""
+
+_in_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,8 @@ def do(task: Task, *, progress: Progress = silent) -> Part:
     seen = written = 0
     # Names of accounts, owners and the like are in the file for others to read.
     read = [name for name in FEATURE_SCHEMA.names if name not in _WORDS or name in scorer.bundle.needed_columns]
-    with writing(target), Path(task.quarantine).open("w") as lines, pq.ParquetWriter(target, SCORE_SCHEMA) as writer:
+    scorer.bundle.expect(total)
+    with writing(target), Path(task.quarantine).open("w") as lines, _writer(target) as writer:
         for piece in task.pieces:
             for start, features in _batches(piece, read):
                 told = scorer.scored(features)
@@ -124,6 +130,10 @@ def do(task: Task, *, progress: Progress = silent) -> Part:
                 written, seen = written + len(told.scores), seen + len(features)
                 progress(STAGE, seen, total)
     return Part(target.name, written, target.stat().st_size, _hash_of(target), dict(sorted(refused.items())))
+
+
+def _writer(target: Path) -> pq.ParquetWriter:
+    return pq.ParquetWriter(target, SCORE_SCHEMA, use_dictionary=_REPEATED)
 
 
 @contextmanager
@@ -169,7 +179,7 @@ def _refusals(file: str, start: int, features: pd.DataFrame, refused: pd.DataFra
             "rule": rule,
             "reason": WORDS[Rule(rule)],
         }
-        yield f"{json.dumps(line, ensure_ascii=False)}\n"
+        yield f"{_in_json(line)}\n"
 
 
 def _hash_of(file: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,11 @@ from serving.batch.choice import ScoreEngine
 from serving.batch.contract import FEATURE_SCHEMA
 from serving.batch.engines import Workers
 from serving.batch.files import FileReport, score_files
+from serving.batch.frames import score_frame
 from serving.scorer import Scorer
 from tests.serving.batch_case import GROUP, features_of, lines_in, scores_in, with_cell, write
 from tests.serving.service_case import newest, now, stored_home
-from training.model import bundle_hash
+from training.model import bundle_hash, load_bundle
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +123,8 @@ def _swapped(rows: pa.Table) -> pa.Table:
     return rows.select(names)
 
 
-FIRST_NUMBER = next(field.name for field in FEATURE_SCHEMA if field.type == pa.float64())
+NUMBERS = tuple(field.name for field in FEATURE_SCHEMA if field.type == pa.float64())
+FIRST_NUMBER = NUMBERS[0]
 SPOILT: dict[str, Any] = {
     "renamed": (_renamed, "missing"),
     "out of order": (_swapped, "out of order"),
@@ -204,6 +207,29 @@ def test_a_bad_row_stops_no_good_one(home: Home, poisoned: pa.Table, told: pd.Da
         scores.drop(columns=["account_id", "as_of"]), good.drop(columns=["account_id", "as_of"]), check_exact=True
     )
     assert (report.rows, report.scored) == (len(told), len(told) - len(refused))
+
+
+def test_finite_numbers_beyond_reason_get_a_score_that_is_a_number(
+    home: Home, rows: pa.Table, told: pd.DataFrame, tmp_path: Path
+) -> None:
+    # Their products and differences overflow; no warning, no gap, and the other rows stay as they are.
+    beyond = rows
+    for row, columns in enumerate((("usable_weeks", "sources_present"), ("days_to_decision", "term_months"), NUMBERS)):
+        for column in columns:
+            beyond = with_cell(beyond, row, column, 1e308 if column != "term_months" else 1e-308)
+    report, scores = scored(home, beyond, tmp_path)
+    assert (report.refused, len(scores)) == ({}, len(rows))
+    assert np.isfinite(scores.select_dtypes("number").to_numpy(np.float64)).all()
+    same = told.drop(columns="as_of").iloc[3:]
+    pd.testing.assert_frame_equal(scores.drop(columns="as_of").iloc[3:], same, check_exact=True)
+
+
+def test_a_model_that_gives_no_numbers_writes_nothing(home: Home, rows: pa.Table) -> None:
+    # No row is to blame for it, so none is named: the model must go.
+    bundle = load_bundle(home.bundles / "1")
+    broken = replace(bundle, calibration=replace(bundle.calibration, slope=float("nan")))
+    with pytest.raises(IntegrityError, match=f"{len(rows)} of them with a value that is not a number"):
+        score_frame(rows.to_pandas(), broken)
 
 
 def test_the_quarantine_names_file_row_column_and_reason(home: Home, poisoned: pa.Table, tmp_path: Path) -> None:

@@ -110,6 +110,19 @@ def test_rows_of_another_width_are_refused_before_anything_reads_beside_them(qui
 
 
 @pytest.mark.parametrize("quick", [True, False])
+def test_several_ways_to_go_on_are_told_as_one_way_at_a_time(quick: bool) -> None:
+    one = plain("depth six").with_tables(PROBE) if quick else plain("depth six")
+    endings = np.stack([PROBE[:, 10:], PROBE[::-1, 10:]])
+    told = one.continued(PROBE[:, :10], endings, threads=1)
+    apart = [one.margins(np.hstack([PROBE[:, :10], ending]), threads=1) for ending in endings]
+    np.testing.assert_array_equal(told, np.stack(apart), strict=True)
+    assert one.continued(PROBE[:0, :10], endings[:, :0], threads=1).shape == (2, 0)
+    for begun, ended in ((PROBE, endings), (PROBE[:, :9], endings), (PROBE[:3, :10], endings)):
+        with pytest.raises(IntegrityError, match="rows do not fit the model"):
+            one.continued(begun, ended, threads=1)
+
+
+@pytest.mark.parametrize("quick", [True, False])
 def test_no_rows_have_no_values(quick: bool) -> None:
     one = plain("pairs").with_tables(PROBE) if quick else plain("pairs")
     told = one.told(PROBE[:0], threads=1)

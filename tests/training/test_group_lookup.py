@@ -15,7 +15,7 @@ from training.group_lookup import GroupLookup
 from training.machine_code import TILE, add_groups, add_groups_of_few, add_totals
 from training.periods import Floats
 
-from .booster_case import SERVED, nasty_rows, rows
+from .booster_case import INPUTS, SERVED, nasty_rows, rows
 from .test_group_tables import tables
 
 SIZES = (0, 1, 2, 12, 13, 57)
@@ -54,6 +54,23 @@ def test_a_row_has_the_same_bits_in_every_batch(name: str) -> None:
             np.testing.assert_array_equal(lookup.margins(asked[:size]), margins[:size])
 
 
+@pytest.mark.parametrize("name", SERVED)
+@pytest.mark.parametrize("shared", [0, 1, 9, INPUTS - 1, INPUTS])
+def test_rows_that_begin_alike_have_the_bits_of_whole_rows(name: str, shared: int) -> None:
+    # What the start decides is looked up once: wherever the parting lies, however many ways there are, one row or many.
+    asked = nasty_rows()
+    others = [asked, asked[::-1], rows(len(asked), seed=8)]
+    endings = np.stack([other[:, shared:] for other in others])
+    whole = [np.hstack([asked[:, :shared], ending]) for ending in endings]
+    expected = np.stack([warm(name).margins(one) for one in whole])
+    for lookup in (warm(name), GroupLookup(tables(name))):
+        for size in SIZES:
+            for ways in (1, 3):
+                told = lookup.continued(asked[:size, :shared], endings[:ways, :size])
+                np.testing.assert_array_equal(told, expected[:ways, :size], strict=True)
+    np.testing.assert_array_equal(expected[0], warm(name).told(asked)[0])
+
+
 def test_tiles_meet_without_a_seam() -> None:
     asked = np.resize(nasty_rows(), (2 * TILE + 3, nasty_rows().shape[1]))
     known = len(nasty_rows())
@@ -62,6 +79,8 @@ def test_tiles_meet_without_a_seam() -> None:
     turns = np.arange(len(asked)) % known
     assert_same(told, (margins[turns], groups[turns]))
     np.testing.assert_array_equal(warm("depth six").margins(asked), margins[turns])
+    ways = warm("depth six").continued(asked[:, :9], np.stack([asked[:, 9:], asked[:, 9:]]))
+    np.testing.assert_array_equal(ways, np.stack([margins[turns]] * 2))
 
 
 @pytest.mark.parametrize("few", [5, 40])
@@ -95,6 +114,16 @@ def test_few_rows_never_wait_for_a_compiler_and_many_do_once(monkeypatch: pytest
     second = lookup.told(asked)  # 120 rows in all: more than 100
     assert lookup.warmed
     assert_same(first, second)
+
+
+def test_whoever_tells_how_many_rows_will_come_need_not_wait_until_it_pays() -> None:
+    made = tables("pairs")
+    pays = 1 + group_lookup._MACHINE_CODE_PAYS // made.bits.size
+    few, many = GroupLookup(made), GroupLookup(made)
+    few.expect(pays // 2)
+    many.expect(pays)
+    assert (few.warmed, many.warmed) == (False, True)
+    assert_same(few.told(nasty_rows()), many.told(nasty_rows()))
 
 
 def test_numpy_takes_many_rows_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
