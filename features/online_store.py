@@ -8,6 +8,7 @@ time and writes one row per feature. Here one transaction spans all views.
 from __future__ import annotations
 
 import sqlite3
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -26,6 +27,10 @@ BUSY_SECONDS = 5.0
 
 _KEYS_PER_READ = 500
 """SQLite takes at least 999 values in one statement, whatever it was built with."""
+
+_MOST_IDLE = 8
+_File = tuple[int, ...]
+"""What tells a file from another one at the same place, and from itself before somebody wrote over it."""
 
 _TABLE = """
     CREATE TABLE IF NOT EXISTS online_rows (
@@ -53,6 +58,10 @@ class SnapshotOnlineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc] # F
 class SnapshotOnlineStore(LatestRowsStore):
     """The latest snapshot per account and feature view, in one file."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._idle: deque[tuple[_File, sqlite3.Connection]] = deque()
+
     def where(self, config: RepoConfig) -> str:
         """The file."""
         return str(config.online_store.path)
@@ -62,7 +71,7 @@ class SnapshotOnlineStore(LatestRowsStore):
         """One transaction. Left by an error, or by a crash at any point, it leaves nothing behind."""
         path = config.online_store.path
         try:
-            with closing(_connect(path)) as connection:
+            with closing(_connect(path)) if writing else self._lent(path) as connection:
                 connection.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
                 yield _Rows(connection)
                 connection.execute("COMMIT")
@@ -70,6 +79,27 @@ class SnapshotOnlineStore(LatestRowsStore):
             raise storage_full() if is_full(cause) else _does_not_answer(path) from cause
         except (sqlite3.DatabaseError, DecodeError) as cause:
             raise _damaged(path) from cause
+
+    @contextmanager
+    def _lent(self, path: Path) -> Iterator[sqlite3.Connection]:
+        """A connection to read with: one that was left by a reading before, where the file is still as it was then."""
+        file, connection = _file_now(path), None
+        while connection is None and self._idle:
+            kept, left = self._idle.pop()
+            if kept == file:
+                connection = left
+            else:
+                left.close()
+        connection = connection or _connect(path)
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        if len(self._idle) < _MOST_IDLE:
+            self._idle.append((file, connection))
+        else:
+            connection.close()
 
     def update(  # noqa: PLR0917 - Feast's interface
         self,
@@ -128,12 +158,24 @@ class _Rows(LatestRows):
 def _connect(path: Path) -> sqlite3.Connection:
     if not path.exists():
         raise nothing_there(str(path), "no file")
-    # A connection per session: a file that was restored from a backup meanwhile is seen, and threads share nothing.
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,  # lent to one thread after the other
     )
     connection.execute("PRAGMA synchronous=FULL")
     return connection
+
+
+def _file_now(path: Path) -> _File:
+    # A file that was restored from a backup, or damaged, must not be read on from memory.
+    try:
+        told = path.stat()
+    except OSError:
+        return ()  # what is wrong with it is told by opening it
+    return told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns
 
 
 def _does_not_answer(path: Path) -> ServiceUnavailable:

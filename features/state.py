@@ -10,12 +10,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, NullPool, Table, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, QueuePool, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from features.errors import ServiceUnavailable
 from features.migrations import bring_to_head
@@ -34,15 +37,18 @@ def has_state(home: Home) -> bool:
     return StatePlace.from_environment().address is not None or home.state.exists()
 
 
-def open_state(home: Home, *, what: str = "our state") -> Engine:
+def open_state(home: Home, *, what: str = "our state", lasting: bool = False) -> Engine:
     """The SQL engine of one home's state; its first use makes every table of this version. Failures name ``what``.
+
+    ``lasting``: for whoever reads with every request, in one process until it disposes of the engine. Connections to a
+    SQLite file are then kept for the next use, and opened anew when the file is another one.
 
     Raises (in every use of the engine):
         ServiceUnavailable: it cannot be opened, or another writer holds it for more than 5 s.
         StorageFull: its disk is full; nothing of the transaction counts.
         IntegrityError: a newer version of campaign-pulse has changed its tables.
     """
-    engine = engine_of(home, what=what)
+    engine = engine_of(home, what=what, lasting=lasting)
     at_head: list[bool] = []
 
     def open_first(_connection: Connection) -> None:
@@ -55,15 +61,20 @@ def open_state(home: Home, *, what: str = "our state") -> Engine:
     return engine
 
 
-def engine_of(home: Home, *, what: str = "our state") -> Engine:
+def engine_of(home: Home, *, what: str = "our state", lasting: bool = False) -> Engine:
     """The engine without a look at the tables; for those who change them."""
     place = StatePlace.from_environment()
     # No pool: a connection ends with its use, so nothing stays open across a fork or at exit, and a server that was
     # started again is found by the next one. No parameters: an error must not tell what a row holds.
     if place.address is None:
         home.prepare()
-        engine = create_engine(f"sqlite:///{home.state}", poolclass=NullPool, hide_parameters=True)
+        # Nobody may have to wait for a connection: there are as many as threads that ask.
+        kept: dict[str, Any] = {"poolclass": QueuePool, "max_overflow": -1} if lasting else {"poolclass": NullPool}
+        engine = create_engine(f"sqlite:///{home.state}", hide_parameters=True, **kept)
         event.listen(engine, "connect", _make_durable)
+        if lasting:
+            event.listen(engine, "connect", _note_file(home.state))
+            event.listen(engine, "checkout", _require_same_file(home.state))
     else:
         parts = place.connection_parts()
         engine = create_engine(
@@ -118,6 +129,30 @@ def _make_durable(connection: Any, _record: Any) -> None:
     for pragma in (waits, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _note_file(path: Path) -> Any:
+    def note(_connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info["file"] = _file_now(path)
+
+    return note
+
+
+def _require_same_file(path: Path) -> Any:
+    # A file that is gone, restored or replaced must not be read on from the one before.
+    def require(_connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+        if record.info["file"] != _file_now(path):
+            raise DisconnectionError
+
+    return require
+
+
+def _file_now(path: Path) -> tuple[int, int] | None:
+    try:
+        told = path.stat()
+    except FileNotFoundError:
+        return None
+    return told.st_dev, told.st_ino
 
 
 def _queue_up(connection: Connection, statement: Any, _many: Any, _params: Any, _options: Mapping[str, Any]) -> None:

@@ -8,7 +8,8 @@ seconds of CPU, so a command that does not read features does not import it.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -26,14 +27,17 @@ from features.catalogue import FEATURES
 from features.definitions import AS_OF, JOIN_KEY, PROJECT, SERVICE, TTL, catalogue_schema, definitions, schema_of
 from features.engine_place import OFFLINE_VARIABLE, EnginePlace
 from features.errors import IntegrityError, MissingStateError, UsageError
+from features.latest_rows import LatestRows
 from features.offline_store import SnapshotOfflineStore, SnapshotOfflineStoreConfig
 from features.online_place import OnlinePlace, Product
-from features.online_rows import no_rows, online_rows
+from features.online_rows import StoredAccount, online_rows, stored_accounts
 from features.online_store import SnapshotOnlineStoreConfig
 from features.progress import Progress, silent
 from features.registry_file import damaged_registry, require_registry, require_sound_file
 from features.settings import Home
 from features.vocabulary import Subcategory, require_utc
+
+__all__ = ["FeatureStore", "StoredAccount"]
 
 _MOMENT = "event_timestamp"
 _NAMES = [feature.name for feature in FEATURES]
@@ -41,8 +45,7 @@ _REGISTRY_SECONDS = 60
 """A running service sees a new registration within a minute; asking more often only costs."""
 
 _ROWS_PER_WRITE = 5_000
-_IDS_PER_READ = 2_000
-"""Feast holds every value as an object of its own while it works; pieces keep that below some 100 MB."""
+"""Feast holds every value as an object of its own while it writes; pieces keep that below some 100 MB."""
 
 _METRICS_VARIABLES = ("PROMETHEUS_MULTIPROCESS_DIR", "PROMETHEUS_MULTIPROC_DIR")
 
@@ -156,18 +159,28 @@ class FeatureStore:
             MissingStateError: nothing is registered, or nothing at all is online.
             IntegrityError: the views of an account are of different dates, or a file is damaged.
         """
-        opened = self._opened
+        with self._reading():
+            return self.rows_of(self.stored(account_ids))
+
+    def stored(self, account_ids: Sequence[str]) -> list[StoredAccount]:
+        """What is online as it is stored, one per id, in order: what tells whether anything is new; raises as above."""
         unique = list(dict.fromkeys(account_ids))
-        online_store = opened.feast.provider.online_store
-        with online_store.session(self._config):
+        with self._reading() as rows:
+            found = stored_accounts(rows, unique, key_version=self._config.entity_key_serialization_version)
+        place = dict(zip(unique, found, strict=True))
+        return [place[account_id] for account_id in account_ids]
+
+    def rows_of(self, accounts: Sequence[StoredAccount]) -> pd.DataFrame:
+        """The rows of accounts that were read by :meth:`stored`, as :meth:`online` tells them; raises as there."""
+        with self._reading():
+            return online_rows(accounts)
+
+    @contextmanager
+    def _reading(self) -> Iterator[LatestRows]:
+        online_store = self._opened.feast.provider.online_store
+        with online_store.session(self._config) as rows:
             online_store.require_rows(self._config)
-            pieces = [
-                _read_online(opened, unique[start : start + _IDS_PER_READ])
-                for start in range(0, max(1, len(unique)), _IDS_PER_READ)
-            ]
-        place = {account: number for number, account in enumerate(unique)}
-        rows = pd.concat(pieces, ignore_index=True) if len(pieces) > 1 else pieces[0]
-        return rows.take([place[account] for account in account_ids]).reset_index(drop=True)
+            yield rows
 
     @property
     def _registry_file(self) -> Path:
@@ -237,13 +250,6 @@ def _online_config(home: Home, place: OnlinePlace) -> FeastConfigBaseModel:
 
         return PostgresqlOnlineStoreConfig(address=place.address)
     return SnapshotOnlineStoreConfig(path=home.feast / "online.db")
-
-
-def _read_online(opened: _Opened, ids: Sequence[str]) -> pd.DataFrame:
-    if not ids:
-        return no_rows()
-    response = opened.feast.get_online_features(features=opened.service, entity_rows={JOIN_KEY: list(ids)})
-    return online_rows(ids, response.proto)
 
 
 def _require_columns(rows: pd.DataFrame) -> None:

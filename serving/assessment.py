@@ -205,7 +205,7 @@ def assess(features: pd.DataFrame, bundle: Bundle, *, reasons: bool = True) -> l
     if features.empty:
         return []
     scores = bundle.score(features)
-    _require_whole(features, scores)
+    require_whole(features, scores)
     rows, scored = records(features), [Score.of(row) for row in records(scores)]
     told = _explanations(features, scores, rows, bundle) if reasons else [UNTOLD] * len(rows)
     return [
@@ -266,7 +266,12 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in frame.to_numpy(dtype=object).tolist()]
 
 
-def _require_whole(features: pd.DataFrame, scores: pd.DataFrame) -> None:
+def require_whole(features: pd.DataFrame, scores: pd.DataFrame) -> None:
+    """Refuse scores of a model that are not one row of finite numbers per row of features, in their order.
+
+    Raises:
+        IntegrityError: the model is to blame; it counts the rows.
+    """
     numbers = scores.select_dtypes("number").to_numpy(dtype="float64")
     broken = int((~np.isfinite(numbers)).any(axis=1).sum())
     if broken or list(scores["account_id"]) != list(features["account_id"]):

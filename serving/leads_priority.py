@@ -105,6 +105,16 @@ class LeadsPriority:
         change = self._in_force.now()
         return policy_of(change) if change else None
 
+    def newest(self) -> Priorities | None:
+        """The order of the newest batch; None without weights or batch. Raises as :meth:`at`."""
+        # The weights first: most often none are in force.
+        newest = self._ledger.newest_as_of() if self._in_force.now() else None
+        return self.at(newest) if newest else None
+
+    def close(self) -> None:
+        """Give the database back."""
+        self._in_force.close()
+
     def at(self, as_of: datetime, *, batch_mark: int | None = None) -> Priorities | None:
         """The order of the batch at an ``as_of`` (by default as it was told last); None without weights or batch.
 
@@ -112,8 +122,10 @@ class LeadsPriority:
             ServiceUnavailable: the ledger does not answer.
         """
         change = self._in_force.now()
+        if change is None or change.weights is None:
+            return None
         mark = batch_mark if batch_mark is not None else self._ledger.batch_mark(as_of)
-        if change is None or change.weights is None or mark is None:
+        if mark is None:
             return None
         policy = policy_of(change)
         with self._lock:

@@ -220,7 +220,7 @@ class Ledger:
     def _engine(self) -> sa.Engine:
         with self._lock:
             if self._opened is None:
-                engine = open_state(self._home, what="the score ledger")
+                engine = open_state(self._home, what="the score ledger", lasting=True)
                 name_features(engine)
                 self._held = held_open(engine)
                 self._opened = engine

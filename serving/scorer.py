@@ -22,13 +22,14 @@ from features.settings import Home
 from features.vocabulary import CohortStatus, require_utc
 from serving.assessment import Assessment, assess
 from serving.freshness import Freshness, Watermarks
+from serving.kept_answers import KeptAnswers
 from serving.ledger import Channel, Ledger
 from serving.report import AccountReport, CohortReport
 from training.model import Bundle, load_bundle
 from training.promotions import require_current
 
 if TYPE_CHECKING:
-    from features.store import FeatureStore
+    from features.store import FeatureStore, StoredAccount
 
 SCORED = (CohortStatus.AT_RISK, CohortStatus.LOST_PENDING)
 PROBE = "."
@@ -66,6 +67,7 @@ class Scorer:
         self._store = store
         self._home = home
         self.watermarks = Watermarks(home)
+        self._kept = KeptAnswers()
 
     @classmethod
     def open(cls, home: Home) -> Scorer:
@@ -156,19 +158,35 @@ class Scorer:
 
         ``now`` is the moment freshness is judged at. Without ``reasons`` nothing is explained, and it costs half.
         """
-        distinct = list(dict.fromkeys(account_ids))
-        features = self._store.online(distinct)
+        stored = self._store.stored(list(dict.fromkeys(account_ids)))
+        answers: dict[str, ScoredAccount] = {}
+        for one in stored:
+            # Without reasons there may be ten thousand, and the computing is cheap.
+            told = self._kept.of(one.digest()) if reasons else None
+            if told is not None:
+                judged = _judged(one.account_id, told.as_of, True, now)
+                answers[one.account_id] = replace(judged, assessment=told) if judged.status is Status.OK else judged
+        new = [one for one in stored if one.account_id not in answers]
+        if new:
+            answers |= self._computed(new, now, reasons=reasons)
+        return [answers[account_id] for account_id in account_ids]
+
+    def _computed(self, stored: Sequence[StoredAccount], now: datetime, *, reasons: bool) -> dict[str, ScoredAccount]:
+        features = self._store.rows_of(stored)
         columns = (features[name] for name in ("account_id", "found", "as_of"))
         known = features["cohort_status"].isin(SCORED) & ~self.bundle.abstains(features)
         answers = {
-            account_id: _judged(account_id, as_of if found else None, enough, now)
+            account_id: _judged(account_id, as_of.to_pydatetime().astimezone(UTC) if found else None, enough, now)
             for account_id, found, as_of, enough in zip(*columns, known, strict=True)
         }
         scorable = [answers[account_id].status is Status.OK for account_id in features["account_id"]]
         rows = features.loc[scorable].drop(columns="found").reset_index(drop=True)
+        digests = {one.account_id: one.digest() for one in stored} if reasons else {}
         for told in assess(rows, self.bundle, reasons=reasons):
             answers[told.account_id] = replace(answers[told.account_id], assessment=told)
-        return [answers[account_id] for account_id in account_ids]
+            if reasons:
+                self._kept.keep(digests[told.account_id], told)
+        return answers
 
 
 def cohort_features(home: Home, store: FeatureStore, as_of: datetime) -> pd.DataFrame:
@@ -196,12 +214,11 @@ def snapshot_at(home: Home, as_of: datetime) -> datetime:
     return max(fresh)
 
 
-def _judged(account_id: str, as_of: pd.Timestamp | None, enough: bool, now: datetime) -> ScoredAccount:
+def _judged(account_id: str, as_of: datetime | None, enough: bool, now: datetime) -> ScoredAccount:
     if as_of is None:
         return ScoredAccount(account_id, Status.NOT_FOUND)
-    moment = as_of.to_pydatetime().astimezone(UTC)
-    freshness = Freshness.of(moment, now)
+    freshness = Freshness.of(as_of, now)
     if freshness.stale:
-        return ScoredAccount(account_id, Status.STALE, moment, freshness)
+        return ScoredAccount(account_id, Status.STALE, as_of, freshness)
     status = Status.OK if enough else Status.INSUFFICIENT_DATA
-    return ScoredAccount(account_id, status, moment, freshness)
+    return ScoredAccount(account_id, status, as_of, freshness)

@@ -9,12 +9,12 @@ caller's ``traceparent`` is taken up.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.propagate import extract
-from opentelemetry.trace import NoOpTracer, Span, SpanKind, StatusCode, Tracer
+from opentelemetry.trace import INVALID_SPAN, NoOpTracer, Span, SpanKind, StatusCode, Tracer
 from starlette.datastructures import Headers
 
 from features.errors import ConfigError
@@ -63,20 +63,23 @@ class Tracing:
         provider.add_span_processor(BatchSpanProcessor(exporter))
         return cls(provider)
 
-    @contextmanager
-    def request(self, method: str, headers: Headers) -> Iterator[Span]:
+    def request(self, method: str, headers: Headers) -> AbstractContextManager[Span]:
         """The span of one request; to be finished with :func:`finish` when its route is known."""
-        parent = extract(dict(headers)) if self._provider else None
-        with self._tracer.start_as_current_span(
-            method, context=parent, kind=SpanKind.SERVER, record_exception=False, set_status_on_exception=False
-        ) as span:
-            yield span
+        if self._provider is None:
+            return nullcontext(INVALID_SPAN)
+        return self._tracer.start_as_current_span(
+            method,
+            context=extract(dict(headers)),
+            kind=SpanKind.SERVER,
+            record_exception=False,
+            set_status_on_exception=False,
+        )
 
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
+    def step(self, name: str) -> AbstractContextManager[Span]:
         """A part of a request."""
-        with self._tracer.start_as_current_span(name, record_exception=False):
-            yield
+        if self._provider is None:
+            return nullcontext(INVALID_SPAN)
+        return self._tracer.start_as_current_span(name, record_exception=False)
 
     def close(self) -> None:
         """Send what waits."""

@@ -30,6 +30,8 @@ _LOG = sa.Table(
     sa.Column("weights", sa.String),
     sa.Column("backtest", sa.String),
 )
+_NEWEST = f"SELECT MAX(id) FROM {_LOG.name}"
+_LAST = sa.select(_LOG).order_by(_LOG.c.id.desc()).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +75,29 @@ class InForce:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._engine: sa.Engine | None = None
+        self._read: tuple[int | None, PolicyChange | None] = (None, None)
 
     def now(self) -> PolicyChange | None:
         """The change, with its number; None when no weights are in force. Makes no state where there is none."""
         if self._engine is None:
             if not has_state(self._home):
                 return None
-            self._engine = _opened(self._home)
+            self._engine = _opened(self._home, lasting=True)
         with self._engine.connect() as connection:
-            row = connection.execute(sa.select(_LOG).order_by(_LOG.c.id.desc()).limit(1)).mappings().first()
-        change = _change(row) if row else None
+            # Lines are only ever added: the newest number tells whether there is anything new to read.
+            newest = connection.exec_driver_sql(_NEWEST).scalar()
+            number, change = self._read
+            if newest != number:
+                row = connection.execute(_LAST).mappings().first()
+                change = _change(row) if row else None
+                self._read = (change.number if change else None, change)
         return change if change and change.weights else None
+
+    def close(self) -> None:
+        """Give the database back."""
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
 
 
 def put_in_force(home: Home, change: PolicyChange) -> PolicyChange:
@@ -134,5 +148,5 @@ def _append(home: Home, change: PolicyChange) -> PolicyChange:
     return change
 
 
-def _opened(home: Home) -> sa.Engine:
-    return open_state(home, what="the record of weights")
+def _opened(home: Home, *, lasting: bool = False) -> sa.Engine:
+    return open_state(home, what="the record of weights", lasting=lasting)

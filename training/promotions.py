@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from features.audit_log import Deed, What, write
 from features.errors import GateRefused, MissingStateError, UsageError
 from features.settings import Home
-from features.state import has_state, open_state
+from features.state import has_state, open_state, writing
 from training.target import target_of
 
 _METADATA = sa.MetaData()
@@ -87,7 +87,11 @@ def log(home: Home) -> tuple[Promotion, ...]:
     if not has_state(home):
         return ()
     with _opened(home).connect() as connection:
-        rows = connection.execute(sa.select(_LOG).order_by(_LOG.c.id)).mappings().all()
+        return _entries(connection)
+
+
+def _entries(connection: sa.Connection) -> tuple[Promotion, ...]:
+    rows = connection.execute(sa.select(_LOG).order_by(_LOG.c.id)).mappings().all()
     return tuple(_promotion(row) for row in rows)
 
 
@@ -99,15 +103,17 @@ def promote(home: Home, version: str, *, who: str, why: str, verdict: dict[str, 
         UsageError: the version is live already.
     """
     require_passed(version, verdict)
-    champion = current(home)
-    if champion is not None and champion.version == version:
-        raise UsageError(
-            f"version {version} is live already",
-            expected="a version that is not live",
-            found=f"the live version {version}",
-            todo="run `pulse models` to see the others",
-        )
-    return _append(home, Promotion(at, who, why, "promote", champion.version if champion else None, version, verdict))
+    # What is live is read in the turn of the writer: of two at the same moment, the second follows the first.
+    with writing(_opened(home)) as connection:
+        _, live = standing(connection)
+        if live == version:
+            raise UsageError(
+                f"version {version} is live already",
+                expected="a version that is not live",
+                found=f"the live version {version}",
+                todo="run `pulse models` to see the others",
+            )
+        return _append(connection, Promotion(at, who, why, "promote", live, version, verdict))
 
 
 def require_passed(version: str, verdict: dict[str, Any]) -> None:
@@ -147,17 +153,18 @@ def rollback(home: Home, *, who: str, why: str, at: datetime) -> Promotion:
     Raises:
         MissingStateError: there is no earlier version to go back to.
     """
-    entries = log(home)
-    target = _version_before(entries)
-    if target is None:
-        raise MissingStateError(
-            "there is no earlier model to go back to",
-            expected="at least two promoted versions",
-            found=f"{len({entry.version_to for entry in entries})}",
-            todo="run `pulse models` to see what is registered",
-        )
-    verdict = next(entry.verdict for entry in reversed(entries) if entry.version_to == target)
-    return _append(home, Promotion(at, who, why, "rollback", entries[-1].version_to, target, verdict))
+    with writing(_opened(home)) as connection:
+        entries = _entries(connection)
+        target = _version_before(entries)
+        if target is None:
+            raise MissingStateError(
+                "there is no earlier model to go back to",
+                expected="at least two promoted versions",
+                found=f"{len({entry.version_to for entry in entries})}",
+                todo="run `pulse models` to see what is registered",
+            )
+        verdict = next(entry.verdict for entry in reversed(entries) if entry.version_to == target)
+        return _append(connection, Promotion(at, who, why, "rollback", entries[-1].version_to, target, verdict))
 
 
 def _version_before(entries: tuple[Promotion, ...]) -> str | None:
@@ -171,20 +178,19 @@ def _version_before(entries: tuple[Promotion, ...]) -> str | None:
     return live[-2] if len(live) > 1 else None
 
 
-def _append(home: Home, promotion: Promotion) -> Promotion:
-    with _opened(home).begin() as connection:
-        connection.execute(
-            sa.insert(_LOG).values(
-                at=promotion.at.isoformat(),
-                who=promotion.who,
-                why=promotion.why,
-                action=promotion.action,
-                version_from=promotion.version_from,
-                version_to=promotion.version_to,
-                verdict=json.dumps(promotion.verdict, sort_keys=True),
-            )
+def _append(connection: sa.Connection, promotion: Promotion) -> Promotion:
+    connection.execute(
+        sa.insert(_LOG).values(
+            at=promotion.at.isoformat(),
+            who=promotion.who,
+            why=promotion.why,
+            action=promotion.action,
+            version_from=promotion.version_from,
+            version_to=promotion.version_to,
+            verdict=json.dumps(promotion.verdict, sort_keys=True),
         )
-        write(connection, _deed(promotion))
+    )
+    write(connection, _deed(promotion))
     return promotion
 
 

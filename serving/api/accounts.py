@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from features.errors import UnknownAccount
 from features.vocabulary import Band, Phase
@@ -109,8 +109,13 @@ def _listed(  # noqa: PLR0917 - the parts of one body
     )
 
 
-@router.get("/v1/accounts/{account_id:path}/explanation", responses=problems(404, 422), operation_id="explanation")
-def explanation(account_id: AccountPath, context: Context, teams: Own) -> ExplanationResponse:
+@router.get(
+    "/v1/accounts/{account_id:path}/explanation",
+    response_model=ExplanationResponse,
+    responses=problems(404, 422),
+    operation_id="explanation",
+)
+def explanation(account_id: AccountPath, context: Context, teams: Own) -> Response:
     """Why one account scores as it does now: points per subcategory and the strongest reasons in words."""
     answering, judged_at = context.challenge.answering(), context.judged_at()
     waiting = context.events.waiting_since()  # before the features, as in `/v1/score`
@@ -120,18 +125,19 @@ def explanation(account_id: AccountPath, context: Context, teams: Own) -> Explan
         raise unknown_account()
     recorded = context.record(answering, answers)
     mark = answering.live.watermarks.at(answer.as_of) if answer.as_of else None
-    return ExplanationResponse(
+    told = ExplanationResponse(
         **dict(result_out(answer, answering.version_of(answer), mark, waiting)),
         judged_at=judged_at,
         recorded=recorded,
         explanation=explanation_out(answer.assessment.explanation) if answer.assessment else None,
         policy=_policy_place(context, account_id) if answer.assessment else None,
     )
+    # Written once by what knows its types, as in `/v1/score`.
+    return Response(told.model_dump_json(), media_type="application/json")
 
 
 def _policy_place(context: ServiceContext, account_id: str) -> PolicyPlaceOut | None:
-    newest = context.ledger.newest_as_of()
-    ranked = context.leads.at(newest) if newest else None
+    ranked = context.leads.newest()
     place = ranked.places.get(account_id) if ranked else None
     return place_out(ranked, place) if ranked and place else None
 

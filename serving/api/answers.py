@@ -51,7 +51,7 @@ def result_out(
 
 def explanation_out(explanation: Explanation) -> schemas.ExplanationOut:
     """The reasons of one score."""
-    return schemas.ExplanationOut.model_validate(asdict(explanation))
+    return schemas.ExplanationOut.model_validate(explanation, from_attributes=True)
 
 
 def told_out(entry: Entry) -> schemas.ToldScore:

@@ -17,9 +17,15 @@ STORED = Path(__file__).parent / "results.txt"
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 PROPERTIES: dict[int, str] = {
+    1: "Every score under load is the one that the offline table tells",
+    2: "A single score with its features from the online store: how long it takes",
+    6: "Overload is turned away (429 with when to come back), memory stays bounded, and it is over afterwards",
+    7: "Bodies, headers and lists beyond the limits are refused, none ends the service",
+    8: "Single scores are answered beside batches of 10,000",
     9: "Hot swap: no request fails or is wrong while models are promoted, sabotaged and rolled back",
     10: "A bad model never goes live: mutated, empty or missing files, wrong hash, wrong feature list, NaN",
     11: "Rollback: scores are bit for bit those of before",
+    12: "All at once (fitting, features, promotions, rollbacks): no promotion lost, no version mixed",
     13: "Kill -9 in a promotion: one whole current version, no acknowledged promotion lost",
     14: "Columns or feature lists that do not match are refused, none is scored silently",
     15: "The same data and seed give the same bytes",
