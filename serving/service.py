@@ -27,6 +27,7 @@ with warnings.catch_warnings():
 
 from features.errors import ServiceUnavailable
 from serving.api.app import create_app
+from serving.connection import careful
 from serving.context import ServiceContext
 from serving.foreign_logs import taken_over
 from serving.guard import Guard
@@ -97,7 +98,7 @@ def run(address: str, port: int, *, announce: Callable[[str], None]) -> None:
     with _bound(address, port) as listener:
         config = uvicorn.Config(
             PulseService.to_asgi(),
-            http="h11",  # limits the size of headers; httptools does not
+            http=careful(_CONTEXT.settings.body_timeout),  # on h11: limits the size of headers; httptools does not
             ws="none",
             lifespan="on",
             log_config=None,

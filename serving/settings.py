@@ -47,7 +47,8 @@ class ServiceSettings(BaseModel):
         default=1 << 20, ge=1024, description="largest request body; 10,000 ids of 100 characters just fit"
     )
     body_timeout: timedelta = Field(
-        default=timedelta(seconds=10), description="a body that is not here by then is a slow attack, not a slow line"
+        default=timedelta(seconds=10),
+        description="a head or body that is not here by then is a slow attack, not a slow line",
     )
     answer_timeout: timedelta = Field(
         default=timedelta(seconds=30), description="longest wait for an answer; 10,000 accounts take a few seconds"

@@ -47,6 +47,7 @@ def serve(says: Connection, root: Path, began: datetime, works: bool) -> None:
 
     from features.settings import Home  # noqa: PLC0415
     from serving.api.app import create_app  # noqa: PLC0415
+    from serving.connection import careful  # noqa: PLC0415
     from serving.context import ServiceContext  # noqa: PLC0415
     from serving.guard import Guard  # noqa: PLC0415
     from serving.request_log import silent_tell  # noqa: PLC0415
@@ -60,7 +61,9 @@ def serve(says: Connection, root: Path, began: datetime, works: bool) -> None:
     if works:
         context.events.worker.start()
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, http="h11", lifespan="off", log_config=None, access_log=False))
+    server = uvicorn.Server(
+        uvicorn.Config(app, http=careful(settings.body_timeout), lifespan="off", log_config=None, access_log=False)
+    )
     says.send(listener.getsockname()[1])
     asyncio.run(server.serve(sockets=[listener]))
 
