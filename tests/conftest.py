@@ -15,17 +15,13 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 import pytest  # noqa: E402  after the environment
 
-from tests.empty_registry import keep_it  # noqa: E402
-
 if TYPE_CHECKING:
     from tests.walk_case import Walk
 
 
 WALKS = ("tests/test_walk", "tests/notebooks/")
 """Files whose tests read the walk: they go to one worker, which makes it once."""
-SPARK = ("tests/features/test_spark_engine.py", "tests/serving/test_batch_clusters.py")
-"""Files with a Spark cluster: one worker, for its Java machine is started once in a process."""
-FIRST = ("walk", "spark", "tests/features/test_kept_usage.py")
+FIRST = ("walk", "tests/features/test_spark_engine.py", "tests/features/test_kept_usage.py")
 """What takes longest, though it is few tests: begun last, it would keep one worker alone at the end."""
 
 
@@ -37,8 +33,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            if nodeid.startswith(SPARK):
-                return "spark"
             return "walk" if nodeid.startswith(WALKS) else nodeid.split("::", maxsplit=1)[0]
 
         def _assign_work_unit(self, node: Any) -> None:
@@ -48,11 +42,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             super()._assign_work_unit(node)
 
     return ByFile(config, log)
-
-
-def pytest_collection_finish() -> None:
-    """What a hundred homes need is made once."""
-    keep_it()
 
 
 @pytest.fixture(scope="session")

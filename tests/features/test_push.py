@@ -92,7 +92,7 @@ def ticket(account: str, at: datetime, **cells: Any) -> Row:
     }
 
 
-@pytest.mark.parametrize("seed", [SEED, 19])
+@pytest.mark.parametrize("seed", [SEED, pytest.param(19, marks=pytest.mark.full)])
 def test_at_a_built_monday_an_account_alone_is_the_row_of_the_build(made: Home, tmp_path: Path, seed: int) -> None:
     home = made if seed == SEED else built_home(tmp_path / "home", seed, MONDAY)
     expected = snapshot_of(home, MONDAY)
@@ -100,7 +100,7 @@ def test_at_a_built_monday_an_account_alone_is_the_row_of_the_build(made: Home, 
     assert_same(alone(home, MONDAY), expected)
 
 
-@pytest.mark.parametrize("hours", [1, 167.9])
+@pytest.mark.parametrize("hours", [pytest.param(1, marks=pytest.mark.full), 167.9])
 def test_between_mondays_an_account_alone_is_its_row_of_the_whole_company(made: Home, hours: float) -> None:
     # The whole company over all its rows, nothing left out: what one account does not see must not matter to it.
     moment = MONDAY + timedelta(hours=hours)

@@ -28,10 +28,11 @@ from serving.score_table import MEDIA_TYPE as ARROW
 from serving.score_table import stream_of_ids
 from serving.scorer import Scorer
 from serving.whatif_bodies import WhatIfRequest
+from tests.faults.reporter import tries
 from tests.serving.http_case import Client, service_of
 from tests.serving.service_case import as_ofs, now, stored_home
 
-EXAMPLES = 30
+EXAMPLES = tries(10, 30)
 EXAMPLES_OF_A_ROLE = 4
 # Whether a row fits its table and names a known account cannot be said in a schema either: what does not, is refused.
 ROWS = {
