@@ -28,6 +28,7 @@ SPOKEN_IN = {
         "features/store.py",
         "features/offline_store.py",
         "features/latest_rows.py",
+        "features/online_rows.py",
         "features/online_store.py",
         "features/online_redis.py",
         "features/online_postgresql.py",
