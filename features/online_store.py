@@ -8,10 +8,10 @@ time and writes one row per feature. Here one transaction spans all views.
 from __future__ import annotations
 
 import sqlite3
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Literal
 
 from feast import Entity, FeatureView
@@ -60,7 +60,8 @@ class SnapshotOnlineStore(LatestRowsStore):
 
     def __init__(self) -> None:
         super().__init__()
-        self._idle: deque[tuple[_File, sqlite3.Connection]] = deque()
+        self._idle: list[tuple[_File, sqlite3.Connection]] = []
+        self._idle_lock = Lock()
 
     def where(self, config: RepoConfig) -> str:
         """The file."""
@@ -83,23 +84,28 @@ class SnapshotOnlineStore(LatestRowsStore):
     @contextmanager
     def _lent(self, path: Path) -> Iterator[sqlite3.Connection]:
         """A connection to read with: one that was left by a reading before, where the file is still as it was then."""
-        file, connection = _file_now(path), None
-        while connection is None and self._idle:
-            kept, left = self._idle.pop()
-            if kept == file:
-                connection = left
-            else:
-                left.close()
-        connection = connection or _connect(path)
+        file = _file_now(path)
+        connection = self._left_idle(file) or _connect(path)
         try:
             yield connection
         except BaseException:
             connection.close()
             raise
-        if len(self._idle) < _MOST_IDLE:
-            self._idle.append((file, connection))
-        else:
-            connection.close()
+        with self._idle_lock:
+            if len(self._idle) < _MOST_IDLE:
+                self._idle.append((file, connection))
+                return
+        connection.close()
+
+    def _left_idle(self, file: _File) -> sqlite3.Connection | None:
+        # Looked for and taken in one turn: of two threads that see the last one, the second would find it gone.
+        with self._idle_lock:
+            while self._idle:
+                kept, connection = self._idle.pop()
+                if kept == file:
+                    return connection
+                connection.close()
+        return None
 
     def update(  # noqa: PLR0917 - Feast's interface
         self,

@@ -8,8 +8,8 @@ seconds of CPU, so a command that does not read features does not import it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -159,28 +159,26 @@ class FeatureStore:
             MissingStateError: nothing is registered, or nothing at all is online.
             IntegrityError: the views of an account are of different dates, or a file is damaged.
         """
-        with self._reading():
+        with self._session():
             return self.rows_of(self.stored(account_ids))
 
     def stored(self, account_ids: Sequence[str]) -> list[StoredAccount]:
         """What is online as it is stored, one per id, in order: what tells whether anything is new; raises as above."""
         unique = list(dict.fromkeys(account_ids))
-        with self._reading() as rows:
+        with self._session() as rows:
+            self._opened.feast.provider.online_store.require_rows(self._config)
             found = stored_accounts(rows, unique, key_version=self._config.entity_key_serialization_version)
         place = dict(zip(unique, found, strict=True))
         return [place[account_id] for account_id in account_ids]
 
     def rows_of(self, accounts: Sequence[StoredAccount]) -> pd.DataFrame:
         """The rows of accounts that were read by :meth:`stored`, as :meth:`online` tells them; raises as there."""
-        with self._reading():
+        with self._session():
             return online_rows(accounts)
 
-    @contextmanager
-    def _reading(self) -> Iterator[LatestRows]:
-        online_store = self._opened.feast.provider.online_store
-        with online_store.session(self._config) as rows:
-            online_store.require_rows(self._config)
-            yield rows
+    def _session(self) -> AbstractContextManager[LatestRows]:
+        session: AbstractContextManager[LatestRows] = self._opened.feast.provider.online_store.session(self._config)
+        return session
 
     @property
     def _registry_file(self) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -68,6 +69,19 @@ def account_ids(count: int) -> list[str]:
 def weeks(count: int, *, first: datetime = MONDAY) -> list[datetime]:
     """So many Mondays from ``first`` on."""
     return [first + number * WEEK for number in range(count)]
+
+
+def online_home(root: Path, accounts: Sequence[str], *, built: Sequence[datetime] = (MONDAY,)) -> Home:
+    """A home with these dates built and registered, and the first of them online."""
+    from features.store import FeatureStore  # noqa: PLC0415  Feast takes seconds to import
+
+    home = Home(root=root).prepare()
+    for as_of in built:
+        store_snapshot(home, as_of, accounts)
+    store = FeatureStore(home)
+    store.apply()
+    store.materialize(built[0])
+    return home
 
 
 def store_snapshot(

@@ -16,7 +16,7 @@ from features.settings import Home
 from features.state import open_state
 from features.store import FeatureStore, StoredAccount
 from features.vocabulary import Subcategory
-from tests.features.snapshot_case import MONDAY, WEEK, account_ids, bits, store_snapshot, weeks
+from tests.features.snapshot_case import MONDAY, WEEK, account_ids, bits, online_home, weeks
 
 NAMES = [feature.name for feature in FEATURES]
 ACCOUNTS = account_ids(6)
@@ -26,13 +26,7 @@ VIEWS = len(Subcategory)
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Two dates built, the first one online; each test has its own copy."""
-    home = Home(root=tmp_path_factory.mktemp("rows") / "home").prepare()
-    for as_of in weeks(2):
-        store_snapshot(home, as_of, ACCOUNTS)
-    store = FeatureStore(home)
-    store.apply()
-    store.materialize(MONDAY)
-    return home
+    return online_home(tmp_path_factory.mktemp("rows") / "home", ACCOUNTS, built=weeks(2))
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from features.definitions import AS_OF, JOIN_KEY, KNOWN_AT, PROJECT, catalogue_s
 from features.errors import IntegrityError, MissingStateError
 from features.settings import Home
 from features.store import FeatureStore
-from tests.features.snapshot_case import MONDAY, account_ids, bits, store_snapshot
+from tests.features.snapshot_case import MONDAY, account_ids, bits, online_home
 
 NAMES = [feature.name for feature in FEATURES]
 ROWS = pd.DataFrame({"account_id": ["a00001"], "as_of": pd.to_datetime([MONDAY], utc=True)})
@@ -28,12 +28,7 @@ ROWS = pd.DataFrame({"account_id": ["a00001"], "as_of": pd.to_datetime([MONDAY],
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A sound home; tests copy it before they harm it."""
-    home = Home(root=tmp_path_factory.mktemp("registry") / "home").prepare()
-    store_snapshot(home, MONDAY, account_ids(3))
-    store = FeatureStore(home)
-    store.apply()
-    store.materialize(MONDAY)
-    return home
+    return online_home(tmp_path_factory.mktemp("registry") / "home", account_ids(3))
 
 
 @pytest.fixture
