@@ -16,6 +16,7 @@ from uuid import uuid4
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from serving.exchange import headers_of_all
 from serving.problems import Problem
 
 MOST_UNREAD = 5 << 19
@@ -88,8 +89,18 @@ class Connection(H11Protocol):
     def _refuse(self, problem: Problem) -> None:
         self._forget_head()
         self._refused = True
-        body = problem.body(uuid4().hex)
-        headers = {**problem.headers(), "content-length": str(len(body)), "connection": "close"}
+        if self.cycle is not None and not self.cycle.response_complete:
+            # Who works at an answer is told that nobody waits for it.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            # An answer was given, or half of one: there is no taking back.
+            self.transport.close()
+            return
+        request_id = uuid4().hex
+        body = problem.body(request_id)
+        last = {"content-length": str(len(body)), "connection": "close", "cache-control": "no-store"}
+        headers = problem.headers() | headers_of_all(request_id) | last
         response = h11.Response(
             status_code=problem.status,
             reason=HTTPStatus(problem.status).phrase.encode(),

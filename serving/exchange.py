@@ -54,6 +54,12 @@ _PAGE_POLICY = (
 )
 
 
+def headers_of_all(request_id: str, *, page: bool = False, secure: bool = False) -> dict[str, str]:
+    """What every answer bears, whoever gives it. ``secure``: other machines can reach the service."""
+    policy = {"content-security-policy": _PAGE_POLICY if page else _DATA_POLICY}
+    return _SECURITY | (_PAGE_ONLY if page else {}) | (_ENCRYPTED if secure else {}) | policy | {REQUEST_ID: request_id}
+
+
 class Exchange:
     """One request and its one answer."""
 
@@ -136,9 +142,7 @@ class Exchange:
     async def _begin(self, message: Message, more: dict[str, str]) -> None:
         headers = MutableHeaders(raw=list(message.get("headers", [])))
         page = (more.get("content-type") or headers.get("content-type", "")).startswith("text/html")
-        always = _SECURITY | (_PAGE_ONLY if page else {}) | (_ENCRYPTED if self.secure else {})
-        headers.update({**more, **self.more, **always, REQUEST_ID: self.request_id})
-        headers["content-security-policy"] = _PAGE_POLICY if page else _DATA_POLICY
+        headers.update({**more, **self.more, **headers_of_all(self.request_id, page=page, secure=self.secure)})
         headers.setdefault("cache-control", "no-store")
         self.status = message["status"]
         await self._send({**message, "headers": headers.raw})

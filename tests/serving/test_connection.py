@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -22,8 +23,17 @@ HEAD = timedelta(seconds=0.5)
 WHOLE = b"GET / HTTP/1.1\r\nhost: pulse\r\n\r\n"
 
 
+READ: Queue[str] = Queue()
+"""What the application was told while it read a body."""
+
+
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answers without reading a body: 413 to a POST, as the guard does once it has read enough."""
+    """Answers without reading a body: 413 to a POST, as the guard does once it has read enough. Reads that of a PUT."""
+    while scope["method"] == "PUT":
+        message = await receive()
+        READ.put(message["type"])
+        if not message.get("more_body"):
+            break
     status = 413 if scope["method"] == "POST" else 200
     await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
@@ -79,6 +89,8 @@ def problem_of(answer: bytes) -> dict[str, Any]:
     told: dict[str, Any] = json.loads(body)
     assert head.startswith(f"HTTP/1.1 {told['status']} ".encode())
     assert told["instance"].endswith(told["request_id"])
+    assert f"x-request-id: {told['request_id']}".encode() in head.lower()
+    assert b"x-content-type-options: nosniff" in head.lower()
     return told
 
 
@@ -133,6 +145,27 @@ def test_what_is_no_http_is_refused_in_our_format_and_not_echoed(port: int) -> N
         answer = said(line)
     assert problem_of(answer)["status"] == 400
     assert b"secret" not in answer
+
+
+def test_a_body_in_broken_chunks_is_refused_and_who_reads_it_is_told(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with line_to(port) as line:
+        line.sendall(b"PUT / HTTP/1.1\r\nhost: pulse\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n")
+        line.sendall(b"no length\r\n")
+        assert problem_of(said(line))["status"] == 400
+    while READ.get(timeout=PATIENCE) != "http.disconnect":
+        pass
+    assert [record.name for record in caplog.records if record.name == "asyncio"] == []
+
+
+def test_broken_chunks_after_the_answer_only_end_the_line(port: int, caplog: pytest.LogCaptureFixture) -> None:
+    with line_to(port) as line:
+        line.sendall(b"POST / HTTP/1.1\r\nhost: pulse\r\ntransfer-encoding: chunked\r\n\r\n")
+        assert line.recv(65536).startswith(b"HTTP/1.1 413")
+        line.sendall(b"no length\r\n")
+        assert said(line) == b""
+    assert [record.name for record in caplog.records if record.name == "asyncio"] == []
 
 
 def test_a_body_that_never_ends_is_answered_and_then_cut_off(port: int) -> None:
