@@ -209,9 +209,8 @@ def _loss_and_gradient(point: Floats, sample: _Sample) -> tuple[float, Floats]:
         logit = logit + np.append(part, 0.0)[grouped.codes]
     total = sample.weight.sum()
     own = point[2:]
-    loss = (sample.weight * (np.logaddexp(0.0, logit) - sample.y * logit)).sum() + 0.5 * (
-        sample.penalties * own**2
-    ).sum()
+    likelihood = (sample.weight * (sample.y * logit - np.logaddexp(0.0, logit))).sum()
+    loss = 0.5 * (sample.penalties * own**2).sum() - likelihood
     residual = sample.weight * (expit(logit) - sample.y)
     of_groups = [_summed(grouped, residual) for grouped in sample.groupings]
     gradient = np.concatenate(

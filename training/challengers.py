@@ -122,13 +122,7 @@ def start(
     with writing(_opened(home)) as connection:
         count, standing = promotions.standing(connection)
         live = standing or live
-        if live == version:
-            raise UsageError(
-                f"version {version} is live already",
-                expected="a version that is not live",
-                found=f"the live version {version}",
-                todo="run `pulse models` to see the others",
-            )
+        promotions.require_not_live(version, live)
         before = _running(connection)
         if before is not None and before.version != version:
             raise _another(before)

@@ -106,14 +106,23 @@ def promote(home: Home, version: str, *, who: str, why: str, verdict: dict[str, 
     # What is live is read in the turn of the writer: of two at the same moment, the second follows the first.
     with writing(_opened(home)) as connection:
         _, live = standing(connection)
-        if live == version:
-            raise UsageError(
-                f"version {version} is live already",
-                expected="a version that is not live",
-                found=f"the live version {version}",
-                todo="run `pulse models` to see the others",
-            )
+        require_not_live(version, live)
         return _append(connection, Promotion(at, who, why, "promote", live, version, verdict))
+
+
+def require_not_live(version: str, live: str | None) -> None:
+    """Do nothing where another version is live.
+
+    Raises:
+        UsageError: this one is.
+    """
+    if live == version:
+        raise UsageError(
+            f"version {version} is live already",
+            expected="a version that is not live",
+            found=f"the live version {version}",
+            todo="run `pulse models` to see the others",
+        )
 
 
 def require_passed(version: str, verdict: dict[str, Any]) -> None:
