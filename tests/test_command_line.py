@@ -126,6 +126,24 @@ def test_asking_an_empty_home_writes_nothing(tmp_path: Path) -> None:
     assert not home.exists()
 
 
+_WAITING = """
+import os, pulse
+from typer.testing import CliRunner
+CliRunner().invoke(pulse.app, ["--home", "HOME", "models"])
+print(os.environ["OMP_WAIT_POLICY"])
+"""
+
+
+@pytest.mark.parametrize(("set_to", "wanted"), [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")])
+def test_threads_wait_without_taking_a_core_unless_somebody_wants_it_otherwise(
+    set_to: dict[str, str], wanted: str, tmp_path: Path
+) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"} | set_to
+    order = [sys.executable, "-c", _WAITING.replace("HOME", str(tmp_path))]
+    told = subprocess.run(order, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == [wanted]
+
+
 def test_no_model_yet_is_an_answer_and_no_failure(tmp_path: Path) -> None:
     told = pulse("models", home=tmp_path / "home")
     assert told.code == 0
