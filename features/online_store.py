@@ -21,6 +21,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped] 
 from features.errors import IntegrityError, ServiceUnavailable
 from features.latest_rows import LatestRows, LatestRowsStore, PackedRow, damaged, does_not_answer, nothing_there
 from features.storage_failure import is_full, storage_full
+from features.write_ahead import turn_to_write_ahead
 
 BUSY_SECONDS = 5.0
 """A writer waits this long for another one; readers never wait."""
@@ -120,7 +121,7 @@ class SnapshotOnlineStore(LatestRowsStore):
         path = config.online_store.path
         try:
             with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection, connection:
-                connection.execute("PRAGMA journal_mode=WAL")
+                turn_to_write_ahead(connection, within_seconds=BUSY_SECONDS)
                 connection.execute(_TABLE)
                 gone = [(view.name,) for view in tables_to_delete]
                 connection.executemany("DELETE FROM online_rows WHERE view = ?", gone)

@@ -27,6 +27,7 @@ from features.progress import Progress, silent
 from features.settings import Home
 from features.storage_failure import is_full, storage_full
 from features.warehouse import Warehouse, open_engine
+from features.write_ahead import turn_to_write_ahead
 
 BUSY_SECONDS = 60.0
 """The first taking in of a large warehouse takes a minute; a second reader waits for it."""
@@ -125,7 +126,7 @@ class Shelf:
         self._home.prepare()
         try:
             with closing(sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
-                connection.execute("PRAGMA journal_mode=WAL")
+                turn_to_write_ahead(connection, within_seconds=BUSY_SECONDS)
                 connection.execute("PRAGMA synchronous=NORMAL")
                 connection.executescript(_TABLES)
                 yield connection

@@ -26,6 +26,7 @@ from features.settings import Home
 from features.state_place import BUSY_SECONDS, StatePlace
 from features.state_turn import take_turn
 from features.storage_failure import storage_full
+from features.write_ahead import turn_to_write_ahead
 
 _SQLITE_FULL, _SQLITE_NO_ROOM_BESIDE = 13, 4874
 _FULL, _LOCKED = ("53100", "53400"), ("55P03",)
@@ -123,12 +124,10 @@ def insert_new(connection: Connection | Engine, table: Table) -> sqlite.Insert |
 
 
 def _make_durable(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    # The wait comes first: two processes may turn a new file to WAL at once.
-    waits = f"busy_timeout={BUSY_SECONDS * 1000:.0f}"
-    for pragma in (waits, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+    connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
+    turn_to_write_ahead(connection, within_seconds=BUSY_SECONDS)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
 
 
 def _note_file(path: Path) -> Any:

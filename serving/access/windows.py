@@ -17,6 +17,7 @@ from limits.storage import MovingWindowSupport, Storage
 from features.errors import ServiceUnavailable
 from features.settings import Home
 from features.state import open_state
+from features.write_ahead import turn_to_write_ahead
 
 TABLES = sa.MetaData()
 _TAKEN = sa.Table(
@@ -34,6 +35,7 @@ _LEFT = sa.text("DELETE FROM taken WHERE name = :name AND at <= :since")
 _DONE = sa.text("INSERT INTO taken (name, at) VALUES (:name, :at)")
 _OLD = sa.text("DELETE FROM taken WHERE at <= :since")
 _SWEEP_EVERY = 500
+_BUSY_SECONDS = 5.0
 _LONGEST_SECONDS = 3600
 """No window of ours is longer."""
 
@@ -134,7 +136,6 @@ def _count(key: str, since: float) -> sa.Select[Any]:
 
 
 def _make_quick(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=OFF", "busy_timeout=5000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+    connection.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000:.0f}")
+    turn_to_write_ahead(connection, within_seconds=_BUSY_SECONDS)
+    connection.execute("PRAGMA synchronous=OFF")
