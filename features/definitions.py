@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from feast import Entity, FeatureService, FeatureView, Field, FileSource, ValueType
-from feast.types import Float64, String
-
 from features.catalogue import Feature, features_of
+from features.feast_import import Entity, FeatureService, FeatureView, Field, FileSource, Float64, String, ValueType
 from features.settings import Home
 from features.vocabulary import Subcategory
 

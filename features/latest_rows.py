@@ -16,15 +16,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from feast import FeatureView
-from feast.infra.key_encoding_utils import serialize_entity_key
-from feast.infra.online_stores.online_store import OnlineStore
-from feast.online_response import OnlineResponse
-from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-from feast.protos.feast.types.Value_pb2 import Map, Value
-from feast.repo_config import RepoConfig
-
 from features.errors import IntegrityError, MissingStateError, ServiceUnavailable
+from features.feast_import import (
+    EntityKey,
+    FeatureView,
+    Map,
+    OnlineResponse,
+    OnlineStore,
+    RepoConfig,
+    Value,
+    serialize_entity_key,
+)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -14,18 +14,24 @@ from typing import Literal
 
 import pandas as pd
 import pyarrow as pa
-from feast import FeatureView, OnDemandFeatureView
-from feast.data_source import DataSource
-from feast.infra.offline_stores.file_source import FileSource
-from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob, RetrievalMetadata
-from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_entity_df
-from feast.infra.registry.base_registry import BaseRegistry
-from feast.repo_config import FeastConfigBaseModel, RepoConfig
 
 from features.as_of_join import SnapshotView, join_as_of, latest_known, name_rows, rows_between
 from features.catalogue import feature_named
 from features.engine_place import EngineKind, EnginePlace, open_at
 from features.errors import ConfigError, UsageError
+from features.feast_import import (
+    BaseRegistry,
+    DataSource,
+    FeastConfigBaseModel,
+    FeatureView,
+    FileSource,
+    OfflineStore,
+    OnDemandFeatureView,
+    RepoConfig,
+    RetrievalJob,
+    RetrievalMetadata,
+    infer_event_timestamp_from_entity_df,
+)
 from features.query_engine import QueryEngine
 
 

@@ -12,13 +12,12 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import psycopg
-from feast import Entity, FeatureView
-from feast.repo_config import FeastConfigBaseModel, RepoConfig
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped] # no stubs
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from features.errors import IntegrityError, MissingStateError, ServiceUnavailable
+from features.feast_import import Entity, FeastConfigBaseModel, FeatureView, RepoConfig
 from features.latest_rows import LatestRows, LatestRowsStore, PackedRow, damaged, does_not_answer, nothing_there
 from features.online_place import shown_address
 

@@ -17,14 +17,13 @@ from functools import cache
 from typing import Any, Literal
 
 import redis
-from feast import Entity, FeatureView
-from feast.repo_config import FeastConfigBaseModel, RepoConfig
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped] # no stubs
 from pydantic import SecretStr
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from features.errors import IntegrityError, ServiceUnavailable
+from features.feast_import import Entity, FeastConfigBaseModel, FeatureView, RepoConfig
 from features.latest_rows import LatestRows, LatestRowsStore, PackedRow, damaged, does_not_answer
 from features.online_place import shown_address
 

@@ -14,13 +14,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from feast.infra.key_encoding_utils import serialize_entity_key
-from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-from feast.protos.feast.types.Value_pb2 import Value
 
 from features.catalogue import FEATURES, features_of
 from features.definitions import JOIN_KEY
 from features.errors import IntegrityError
+from features.feast_import import EntityKey, Value, serialize_entity_key
 from features.latest_rows import LatestRows
 from features.vocabulary import Subcategory
 

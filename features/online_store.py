@@ -14,11 +14,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal
 
-from feast import Entity, FeatureView
-from feast.repo_config import FeastConfigBaseModel, RepoConfig
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped] # no stubs
 
 from features.errors import IntegrityError, ServiceUnavailable
+from features.feast_import import Entity, FeastConfigBaseModel, FeatureView, RepoConfig
 from features.latest_rows import LatestRows, LatestRowsStore, PackedRow, damaged, does_not_answer, nothing_there
 from features.storage_failure import is_full, storage_full
 from features.write_ahead import turn_to_write_ahead

@@ -15,11 +15,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-import feast
 import pandas as pd
-from feast.errors import FeatureServiceNotFoundException
-from feast.infra.registry.sql import SqlRegistryConfig
-from feast.repo_config import FeastConfigBaseModel
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped] # no stubs
 from sqlalchemy import URL
 
@@ -27,6 +23,7 @@ from features.catalogue import FEATURES
 from features.definitions import AS_OF, JOIN_KEY, PROJECT, SERVICE, TTL, catalogue_schema, definitions, schema_of
 from features.engine_place import OFFLINE_VARIABLE, EnginePlace
 from features.errors import IntegrityError, MissingStateError, UsageError
+from features.feast_import import FeastConfigBaseModel, FeatureServiceNotFoundException, SqlRegistryConfig, feast
 from features.latest_rows import LatestRows
 from features.offline_store import SnapshotOfflineStore, SnapshotOfflineStoreConfig
 from features.online_place import OnlinePlace, Product
