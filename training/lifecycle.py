@@ -30,6 +30,7 @@ from training.held_out import Caution, caution_of
 from training.judging import judge
 from training.leak_report import LeakReport
 from training.leaks import look_for_leaks
+from training.level import at_own_level
 from training.material import Material, gather
 from training.model import load_bundle, prove_in_child
 from training.monitoring import monitor as watch_model
@@ -274,15 +275,13 @@ def _learn(material: Material, config: TrainingConfig, progress: Progress, effor
     found = search(past, blocks.walk_forward, config, effort=effort, progress=progress)
     params, rounds = in_smaller_steps(found.params, found.rounds, config)
     fitted = fit_hazard(past, params, rounds, config, cluster=effort.cluster)
-    calibration = calibrate(found.out_of_fold, config)
+    platt = calibrate(found.out_of_fold, config)
     return _Learnt(
         past=past,
         found=found,
         fitted=replace(fitted, notes=tuple(dict.fromkeys((*fitted.notes, *found.notes)))),
-        calibration=calibration,
-        caution=caution_of(
-            found, blocks, calibration, snapshots=material.snapshots, decided=material.decided, config=config
-        ),
+        calibration=at_own_level(platt, fitted.booster, past, blocks.walk_forward),
+        caution=caution_of(found, blocks, platt, snapshots=material.snapshots, decided=material.decided, config=config),
         portfolio=reference_portfolio(material.snapshots, blocks.final.test_first, config),
         final=blocks.final,
     )

@@ -25,6 +25,7 @@ from training.dataset import training_rows
 from training.fit import fit_hazard, in_smaller_steps, input_names, margins
 from training.inputs import numbers_of
 from training.labels import horizon_labels
+from training.level import at_own_level
 from training.material import Material
 from training.metrics import log_loss_terms
 from training.periods import MODEL_INPUTS, TIMING_INPUTS, Floats, Timing, timing_inputs
@@ -103,7 +104,8 @@ def _boosted(rival: Rival, ground: Ground, progress: Progress) -> Stated:
         found = search(past, ground.blocks.walk_forward, seeded)
         calibration = calibrate(_masked(found.out_of_fold, rival), seeded)
         booster = fit_hazard(past, *in_smaller_steps(found.params, found.rounds, seeded), seeded).booster
-        risks.append(_risk(booster, calibration, tested, rival, seeded))
+        level = at_own_level(calibration, booster, _masked(past, rival), ground.blocks.walk_forward)
+        risks.append(_risk(booster, level, tested, rival, seeded))
         losses.append(found.value)
         rounds.append(found.rounds)
         progress(f"fit {rival.name}", repeat + 1, ground.repeats)

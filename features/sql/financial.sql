@@ -100,6 +100,7 @@ SELECT
     s.as_of,
     s.known_at,
     i.due_minor_days / NULLIF(i.due_minor, 0) AS days_late_w52,
+    CASE WHEN i.due_ever > 0 THEN i.last_four_days / NULLIF(LEAST(i.due_ever, 4), 0) END AS days_past_due_last4,
     CASE
         WHEN i.due_ever >= 4 THEN i.last_days / 2 - i.before_days / NULLIF(LEAST(i.due_ever - 2, 4), 0)
     END AS days_late_change,

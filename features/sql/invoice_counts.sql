@@ -12,6 +12,7 @@ WITH owed AS (
         is_open,
         owes,
         days_late,
+        days_past_due,
         CAST(FLOOR(amount_due_minor * to_contract_currency + 0.5) AS BIGINT) AS amount_due_minor,
         CAST(FLOOR(remaining_minor * to_contract_currency + 0.5) AS BIGINT) AS remaining_minor,
         CASE WHEN owes = 1 AND due_on < on_date AND due_on >= on_date - 364 THEN 1 ELSE 0 END AS due_w52,
@@ -33,6 +34,7 @@ SELECT
     CAST(SUM(is_due) AS BIGINT) AS due_ever,
     CAST(SUM(CASE WHEN is_due = 1 AND place <= 2 THEN days_late ELSE 0 END) AS BIGINT) AS last_days,
     CAST(SUM(CASE WHEN is_due = 1 AND place BETWEEN 3 AND 6 THEN days_late ELSE 0 END) AS BIGINT) AS before_days,
+    CAST(SUM(CASE WHEN is_due = 1 AND place <= 4 THEN days_past_due ELSE 0 END) AS BIGINT) AS last_four_days,
     CAST(
         SUM(CASE WHEN is_open = 1 AND days_late > 0 THEN remaining_minor ELSE 0 END) AS BIGINT
     ) AS overdue_minor,

@@ -56,6 +56,10 @@ SELECT
         WHEN i.late_after_on IS NULL THEN 0
         ELSE GREATEST(DATE_DIFF('day', i.late_after_on, COALESCE(i.paid_on, s.on_date)), 0)
     END AS days_late,
+    CASE
+        WHEN i.late_after_on IS NULL THEN 0
+        ELSE DATE_DIFF('day', i.late_after_on, COALESCE(i.paid_on, s.on_date))
+    END AS days_past_due,
     CASE WHEN i.currency = s.currency THEN 1 ELSE ri.minor_to_reporting / NULLIF(rc.minor_to_reporting, 0) END
         AS to_contract_currency,
     i.amount_due_minor,

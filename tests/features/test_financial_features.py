@@ -48,6 +48,21 @@ def test_days_late_are_weighted_by_amount_and_open_invoices_count_to_as_of() -> 
     assert row["open_overdue_ratio"] == 2000 / 1000000
 
 
+def test_days_past_due_count_early_payment_too_over_the_last_four_invoices() -> None:
+    rows = """
+        i1 | 2024-01-01 | a1 | 2024-01-01 | 2024-01-31 | 2024-03-31T09:00 | 9000 | USD | paid
+        i2 | 2024-02-01 | a1 | 2024-02-01 | 2024-03-02 | 2024-02-21T09:00 | 1000 | USD | paid
+        i3 | 2024-03-01 | a1 | 2024-03-01 | 2024-03-31 | 2024-04-10T09:00 | 1000 | USD | paid
+        i4 | 2024-04-01 | a1 | 2024-04-01 | 2024-05-01 | 2024-04-26T09:00 | 1000 | USD | paid
+        i5 | 2024-05-01 | a1 | 2024-05-01 | 2024-06-21 | -                | 2000 | USD | open
+        i6 | 2024-06-01 | a1 | 2024-06-01 | 2024-07-01 | 2024-06-02T09:00 | 9000 | USD | paid
+    """
+    # i1 is the fifth last, i6 is paid but not yet due; amounts do not count.
+    assert features(invoices(rows))["days_past_due_last4"] == (-10 + 10 - 5 + 10) / 4
+    assert features(invoices("\n".join(rows.splitlines()[:3])))["days_past_due_last4"] == (60 - 10) / 2
+    assert features(invoices(rows.splitlines()[-2]))["days_past_due_last4"] is None
+
+
 def test_a_payment_counts_when_it_is_known_whatever_order_its_states_arrive_in() -> None:
     header = INVOICE.replace("valid_from", "valid_from | available_at")
     rows = """

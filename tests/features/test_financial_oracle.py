@@ -48,9 +48,16 @@ class Known:
         ]
         late_after = row["due_on"] or (min(failed) if failed else None)
         end = (row.get("paid_at") or row["valid_from"]).date() if row["status"] == "paid" else self.today
-        days_late = max((end - late_after).days, 0) if late_after else 0
+        past_due = (end - late_after).days if late_after else 0
+        days_late = max(past_due, 0)
         owes = row["status"] in ("open", "paid", "uncollectible")
-        return {**row, "due": late_after or row["issued_on"], "days_late": days_late, "owes": owes}
+        return {
+            **row,
+            "due": late_after or row["issued_on"],
+            "days_late": days_late,
+            "past_due": past_due,
+            "owes": owes,
+        }
 
     def since(self, day: date, weeks: int) -> bool:
         return self.today - timedelta(weeks=weeks) <= day < self.today
@@ -95,6 +102,7 @@ def expected_features(known: Known, account: str) -> dict[str, float | None]:
             sum(row["amount_due_minor"] * row["days_late"] for row in own_due),
             sum(row["amount_due_minor"] for row in own_due),
         ),
+        "days_past_due_last4": share(sum(row["past_due"] for row in ever[:4]), len(ever[:4])),
         "days_late_change": change,
         "invoices_late_share_w52": shrunk(ours, len(own_due), prior, 4) if own_due else None,
         "open_overdue_ratio": sum(row["amount_due_minor"] for row in overdue) / 1_000_000 if mine else None,

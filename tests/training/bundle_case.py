@@ -14,6 +14,7 @@ from training.config import TrainingConfig
 from training.dataset import KEY, training_cohort, training_rows
 from training.fit import Fitted, fit_hazard, in_smaller_steps
 from training.held_out import Caution, caution_of
+from training.level import at_own_level
 from training.packing import Provenance, make_bundle, write_bundle
 from training.reference import reference_portfolio
 from training.search import SearchOutcome, search
@@ -58,9 +59,10 @@ def trained(seed: int = 7) -> Trained:
     found = search(development, parted.walk_forward, config, threads=1)
     params, rounds = in_smaller_steps(found.params, found.rounds, config)
     fitted = fit_hazard(development, params, rounds, config, threads=1)
-    calibration = calibrate(found.out_of_fold, config)
+    of_folds = calibrate(found.out_of_fold, config)
+    calibration = at_own_level(of_folds, fitted.booster, development, parted.walk_forward)
     reference_rows = reference_portfolio(snapshots, parted.final.test_first, config)
-    caution = caution_of(found, parted, calibration, snapshots=snapshots, decided=world.decided, config=config)
+    caution = caution_of(found, parted, of_folds, snapshots=snapshots, decided=world.decided, config=config)
     bundle = make_bundle(
         fitted,
         calibration,

@@ -9,14 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from features.errors import GateRefused, MissingStateError, NoUsableSignal, UsageError
 from features.settings import Home
 from training import lifecycle, promotions
+from training.dataset import training_rows
+from training.fit import inputs_of, margins
 from training.governance import Governance
+from training.material import gather
 from training.model import load_bundle
 from training.registry import ModelRegistry
 from training.roles import Decision, Role
+from training.splits import split
 from training.telling import Trained
 
 from .lifecycle_case import CURRENCY, SMALL, stored_portfolio
@@ -63,6 +68,17 @@ def test_the_bundle_says_what_it_was_made_from(told: Told) -> None:
     first, last = (datetime.fromisoformat(bundle.facts[name]) for name in ("first_as_of", "last_as_of"))
     block = told.trained.judgement.evaluation.block
     assert FIRST < first < last < block.first_as_of < block.last_as_of < WORLD.data_cut
+
+
+def test_the_bundle_states_as_many_leavers_as_the_folds_before_the_block_had(told: Told) -> None:
+    bundle, material = load_bundle(told.home.bundles / told.trained.version), gather(told.home, WORLD.data_cut, SMALL)
+    rows = training_rows(material.cohort, material.snapshots, material.decided, data_cut=WORLD.data_cut, config=SMALL)
+    blocks = split(material.as_ofs, WORLD.data_cut, SMALL)
+    past = rows[blocks.final.train(rows)]
+    judged = past[np.logical_or.reduce([fold.test(past) for fold in blocks.walk_forward])]
+    line = bundle.calibration
+    logits = line.logits(margins(bundle.booster, inputs_of(judged)), judged["interval"], line.offsets(judged))
+    assert (judged["weight"] * expit(logits)).sum() == pytest.approx((judged["weight"] * judged["y"]).sum(), rel=1e-9)
 
 
 def test_the_report_and_its_documents_lie_in_the_home(told: Told) -> None:
