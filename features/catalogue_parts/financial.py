@@ -37,7 +37,7 @@ FEATURES = (
         direction=1,
         monotone=1,
         label="When invoices are paid",
-        sentence="The last invoices were paid {actual} after they were due (minus: before); with accounts like this {expected}.",
+        sentence="The last invoices were paid {actual} from the due date (minus: before it); with accounts like this {expected}.",
     ),
     _feature(
         name="days_late_change",
