@@ -21,7 +21,8 @@ from .product import DONE, DRIFTED
 from .verdicts import Line, holds, inside
 from .worlds import FIRST, FOUR_WEEKLY, LAST, RIGHT_LEVEL, Effort, World, one_command_each
 
-SEED = 90014
+SEED = 90024
+"""90014 is used up: its drift was looked into."""
 ACCOUNTS = {"drift_price": 1500, "drift_instrumentation": 1000, "drift_calendar": 1000, "drift_loading": 1500}
 RIGHT = {
     "drift_price": Cause.PRICE,

@@ -14,7 +14,7 @@ from .seeds import ranges
 from .verdicts import Line, Outcome, at_least, holds, share
 from .worlds import LAST, Effort, World, one_command_each
 
-ACCOUNTS, SEED = 1500, 90012
+ACCOUNTS, SEED = 1500, 90022
 WEAK = ("C", "D")
 WEEKS_FOR_B = 39
 """The rule of grades that is published (docs/models.md): below it an account cannot be better than C."""
