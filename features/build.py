@@ -99,10 +99,11 @@ def build_at(
         resolved = resolve_stored(engine, warehouse)
         run = partial(run_steps, kept=kept.under(resolved) if kept else None, progress=progress)
         compute_views(engine, resolved, as_ofs, Path(scratch), onboarding=onboarding, run=run)
-        if kept and isinstance(engine, Engine):
-            kept.keep(engine)
         rows = {view: _store(engine, home, view, inputs) for view in VIEWS}
         store_norms(engine, home, as_ofs[-1])
+        # Last, as it takes away files that answers of this build are read from.
+        if kept and isinstance(engine, Engine):
+            kept.keep(engine)
     return BuildReport(first=as_ofs[0], last=as_ofs[-1], snapshots=len(as_ofs), rows=rows)
 
 

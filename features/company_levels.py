@@ -50,7 +50,7 @@ NORMS = {
 }
 """The steps that sum over all accounts; every other step speaks of one account, or of the world outside."""
 
-ONLY_FOR_NORMS = ("wrap_scores",)
+ONLY_FOR_NORMS = ("wrap_scores", "phase_sums")
 """Steps that nothing but a norm reads."""
 
 

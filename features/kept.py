@@ -13,7 +13,7 @@ from pathlib import Path
 
 from features.identity import ALIASES, Resolved
 from features.settings import Home
-from features.settled import STEP, Settled
+from features.settled import STATES, STEPS_SETTLED, WEEKS, Settled
 from features.usage_layer import BY_WEEK, OVER_ALL, UsageLayer, basis_of
 from features.vocabulary import WEEK
 from features.warehouse import Engine, Warehouse
@@ -39,7 +39,7 @@ class Kept:
         self._as_ofs = as_ofs
         self._texts = texts
         self._layer = UsageLayer(home)
-        behind = list(texts.values())[: list(texts).index(STEP) + 1]
+        behind = list(texts.values())[: list(texts).index(STEPS_SETTLED[-1]) + 1]
         self._settled = Settled(home, as_ofs[-1], hashlib.sha256("\n".join(behind).encode()).hexdigest())
         self._identity = ""
         self._begin: datetime | None = None
@@ -63,14 +63,16 @@ class Kept:
                 self._layer.catch_up(engine, self._texts, basis_of(self._texts, self._identity), scratch)
                 self._begin = engine.fetch("SELECT MIN(week_start) AS first FROM weeks").column("first")[0].as_py()
             return self._layer.files(step, self._begin, self._as_ofs[-1])
-        if step == _REACH:
+        if step == STATES[0]:
             self._settled.settle(engine)
+        if step == WEEKS[0]:
+            self._settled.settle_weeks(engine)
         self._narrow(engine, step)
         return None
 
     def own_name(self, step: str) -> str:
         """The name for what a run of the step answers; not the step's where kept rows are the rest of its answer."""
-        return f"own_{step}" if step == STEP and self._settled.files() else step
+        return f"own_{step}" if self._settled.goes_on(step) else step
 
     def keep(self, engine: Engine) -> None:
         """Keep what the next build goes on from, when all steps are done."""

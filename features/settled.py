@@ -1,16 +1,18 @@
-"""Which running sums need not be summed up again from the beginning?
+"""Which rows of a snapshot need not be worked out again?
 
-``usage_windows`` says of every snapshot what was so far. Its answer is kept by snapshot, and a build goes on from the
-last one that rests on the rows of today: ``run.settled_at`` in the SQL. Late rows unsettle every snapshot since they
-were known, and other account-weeks before it unsettle all. What is kept is derived and may be deleted at any time.
-Grain: one row per account and snapshot.
+The steps from the states of an account to what was to be expected of it say of every snapshot what was known there.
+Their answers are kept by snapshot, and a build goes on from the last one that rests on the rows of today:
+``run.settled_at`` in the SQL. Late rows unsettle every snapshot since they were known; other account-weeks before it,
+or a segment that was not there, unsettle all of them. What is kept is derived and may be deleted at any time.
+Grain: that of the step; each has a column ``as_of``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,16 +20,20 @@ import pyarrow as pa
 from features.inputs import INPUTS, inputs_of
 from features.manifest import Dataset, StoredFile, stored_file
 from features.settings import Home
+from features.settled_rows import LATEST, NOTHING_SETTLED, SETTLED_ROWS
 from features.vocabulary import WEEK
 from features.warehouse import Engine
 
-STEP = "usage_windows"
-NOTHING_SETTLED = datetime(1900, 1, 1, tzinfo=UTC)
-SETTLED_ROWS = "settled_windows"
-"""The relation with the step's rows at ``run.settled_at``; empty when nothing is settled."""
+STATES = ("account_states", "contract_states", "live_contracts")
+"""Steps that speak of every Monday since the first row."""
 
-KEPT_ROWS = "kept_windows"
-"""The relation with all of its rows that are kept, up to that moment."""
+WEEKS = (
+    *("account_weeks", "phase_weeks", "usage_weeks", "usage_windows", "segment_levels", "usage_baselines"),
+    *("phase_sums", "phase_multipliers", "usage_expected", "usage_pars"),
+)
+"""Steps that speak of the weeks of an account since its first."""
+
+STEPS_SETTLED = (*STATES, *WEEKS)
 
 _TABLES = frozenset(
     {
@@ -36,39 +42,31 @@ _TABLES = frozenset(
         *("campaigns", "campaign_instances_history", "account_campaigns_history"),
     }
 )
-"""The canonical tables that its rows rest on, who is who included."""
-
-_SUMS = (
-    *("usable_weeks", "usage_rows", "core_w1", "core_w4", "core_w13", "collab_w8", "collab_w13", "collab_w26"),
-    *("all_w13", "seat_weeks_w1", "seat_weeks_w4", "seat_weeks_w8", "seat_weeks_w13", "seat_weeks_w26"),
-    *("seat_weeks_w52", "seat_weeks_w56", "user_days_w4", "sessions_w4", "active_seconds_w4", "quiet_core_w52"),
-    *("quiet_collab_w52", "quiet_seat_weeks_w52", "users_w4", "families_w13", "shared_families_w13"),
-)
-_MOMENT = pa.timestamp("us", tz="UTC")
-ROWS = pa.schema(
-    [
-        *(("account_id", pa.string()), ("week_start", _MOMENT), ("as_of", _MOMENT), ("last_core_on", pa.date32())),
-        *((name, pa.int64()) for name in _SUMS),
-    ]
-)
-"""The columns of the step's answer."""
+"""The canonical tables that these rows rest on, who is who included."""
 
 _ALONE = 8
 """So many of the newest snapshots are kept in a file each: late rows mostly reach back some weeks."""
-_MOST_FILES = 60
-"""With more files, opening them takes longer than reading them: then the older ones become one."""
+_MOST_SPANS = 30
+"""With more spans, opening their files takes longer than reading them: then the older ones become one."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
+    """The kept answers for the snapshots from ``first`` to ``last``, a file per step."""
+
     first: datetime
     last: datetime
-    entry: StoredFile
-    path: Path
+    entries: Mapping[str, StoredFile]
+    paths: Mapping[str, Path]
+
+
+def kept_rows(step: str) -> str:
+    """The name of the relation with the rows of a step that are kept, up to ``run.settled_at``."""
+    return f"kept_{step}"
 
 
 class Settled:
-    """The kept running sums of one home, for a build up to ``last``. ``basis`` stands for the SQL behind them.
+    """The kept answers of one home, for a build up to ``last``. ``basis`` stands for the SQL behind them.
 
     To be made before the canonical tables are opened: rows that arrive in between then unsettle what is kept.
     """
@@ -81,59 +79,96 @@ class Settled:
         stored = [datetime.fromisoformat(entry.facts["last"]) for entry in self._dataset.entries()]
         self._inputs = inputs_of(home, {*mondays, *stored}, tables=_TABLES)
         self._sound = self._find_sound()
-        self.at = max((segment.last for segment in self._sound if segment.last <= last), default=NOTHING_SETTLED)
+        self._begin: datetime | None = None
+        self._unsettled: tuple[str, ...] = ()
+        self._at = self._find_at()
+
+    @property
+    def at(self) -> datetime:
+        """The last snapshot that is settled, as of the step that is next."""
+        return self._at
 
     def settle(self, engine: Engine) -> None:
-        """Say in ``run`` up to when all is settled, and name the rows to go on from."""
-        kept = self.files()
-        if kept:
-            engine.name(KEPT_ROWS, kept, same_columns=True)
-            if engine.fetch(_OTHER_WEEKS.format(at=_literal(self.at), kept=KEPT_ROWS)).column("n")[0].as_py():
-                self._sound, self.at, kept = [], NOTHING_SETTLED, []
-        if kept:
-            engine.keep(SETTLED_ROWS, f"SELECT * FROM {KEPT_ROWS} WHERE as_of = {_literal(self.at)}")
-        run = engine.fetch("SELECT * FROM run")
-        place = run.column_names.index("settled_at")
-        engine.name_rows("run", run.set_column(place, "settled_at", pa.array([self.at], _MOMENT)))
+        """Say in ``run`` up to when all is settled, and name what is kept; before the first of the steps."""
+        self._begin = engine.fetch("SELECT MIN(week_start) AS first FROM weeks").column("first")[0].as_py()
+        if self._sound and self._sound[0].first != self._begin:
+            self._sound = []
+        self._at = self._find_at()
+        for step in STEPS_SETTLED if self._at > NOTHING_SETTLED else ():
+            engine.name(kept_rows(step), self.files(step), same_columns=True)
+        self._say(engine)
 
-    def files(self) -> list[Path]:
-        """The kept files with the rows up to :attr:`at`."""
-        return [segment.path for segment in self._sound if segment.last <= self.at]
+    def settle_weeks(self, engine: Engine) -> None:
+        """Unsettle the weeks where today's are others; else name the rows to go on from. Before ``account_weeks``."""
+        if self._at == NOTHING_SETTLED:
+            return
+        at = _literal(self._at)
+        if engine.fetch(_OTHER_WEEKS.format(at=at)).column("n")[0].as_py():
+            self._unsettled, self._at = WEEKS, NOTHING_SETTLED
+            self._say(engine)
+            return
+        for step, (name, _) in SETTLED_ROWS.items():
+            rows = LATEST[step] if step in LATEST else f"SELECT * FROM {kept_rows(step)} WHERE as_of = {at}"
+            engine.keep(name, rows)
+
+    def goes_on(self, step: str) -> bool:
+        """Are kept rows a part of the step's answer?"""
+        return step in STEPS_SETTLED and step not in self._unsettled and bool(self.files(step))
+
+    def files(self, step: str) -> list[Path]:
+        """The kept files with the rows of a step up to the last snapshot that is settled."""
+        at = self._find_at()
+        return [segment.paths[step] for segment in self._sound if segment.last <= at]
 
     def keep(self, engine: Engine) -> None:
-        """Keep the step's answer of this build, unless rows of a later snapshot are kept already."""
-        newest = self._sound[-1].last if self._sound else NOTHING_SETTLED
-        if self._last <= newest:
+        """Keep the steps' answers of this build, unless rows of a later snapshot are kept already."""
+        sound = [] if self._unsettled else self._sound
+        newest = sound[-1].last if sound else NOTHING_SETTLED
+        if self._begin is None or self._last <= newest or (sound and (self._last - newest) % WEEK):
             return
-        kept = [segment.entry.name for segment in self._sound]
+        kept = [entry.name for segment in sound for entry in segment.entries.values()]
         gone = [entry.name for entry in self._dataset.entries() if entry.name not in kept]
-        first = engine.fetch(f"SELECT MIN(as_of) AS first FROM {STEP} WHERE as_of > {_literal(newest)}").column("first")
-        if first[0].as_py() is None:
-            return
-        spans = _spans(first[0].as_py(), self._last)
-        if len(kept) + len(spans) > _MOST_FILES:
+        spans = _spans(newest + WEEK if sound else self._begin, self._last)
+        if len(sound) + len(spans) > _MOST_SPANS:
             gone += kept
-            spans = _spans(self._sound[0].first, self._last)
-        self._dataset.commit([self._staged(engine, *span) for span in spans], replacing=gone)
+            spans = _spans(self._begin, self._last)
+        staged = [self._staged(engine, step, *span) for span in spans for step in STEPS_SETTLED]
+        self._dataset.commit(staged, replacing=gone)
 
-    def _staged(self, engine: Engine, first: datetime, last: datetime) -> tuple[Path, StoredFile]:
-        name = last.date().isoformat()
+    def _say(self, engine: Engine) -> None:
+        run = engine.fetch("SELECT * FROM run")
+        place = run.column_names.index("settled_at")
+        moment = pa.array([self._at], run.schema.field(place).type)
+        engine.name_rows("run", run.set_column(place, "settled_at", moment))
+
+    def _staged(self, engine: Engine, step: str, first: datetime, last: datetime) -> tuple[Path, StoredFile]:
+        name = f"{step}.{last.date().isoformat()}"
         path = self._dataset.staging(name)
         rows = engine.write(
-            f"SELECT * FROM {STEP} WHERE as_of >= {_literal(first)} AND as_of <= {_literal(last)}", path
+            f"SELECT * FROM {step} WHERE as_of >= {_literal(first)} AND as_of <= {_literal(last)}", path
         )
-        facts = {"first": first.isoformat(), "last": last.isoformat(), "basis": self._basis, INPUTS: self._inputs[last]}
+        facts = {"step": step, "first": first.isoformat(), "last": last.isoformat()}
+        facts |= {"basis": self._basis, INPUTS: self._inputs[last]}
         return path, stored_file(path, name=name, rows=rows, facts=facts)
 
+    def _find_at(self) -> datetime:
+        # A build up to another day of the week has other weeks.
+        lasts = [segment.last for segment in self._sound if segment.last <= self._last]
+        return max((last for last in lasts if not (self._last - last) % WEEK), default=NOTHING_SETTLED)
+
     def _find_sound(self) -> list[_Segment]:
-        told = zip(self._dataset.entries(), self._dataset.files(), strict=True)
-        moments = [(_span_of(entry), entry, path) for entry, path in told]
+        spans: dict[tuple[datetime, datetime], dict[str, tuple[StoredFile, Path]]] = defaultdict(dict)
+        for entry, path in zip(self._dataset.entries(), self._dataset.files(), strict=True):
+            spans[_span_of(entry)][entry.facts.get("step", "")] = (entry, path)
         sound: list[_Segment] = []
-        for (first, last), entry, path in sorted(moments, key=lambda each: each[0]):
-            rests = (entry.facts["basis"], entry.facts[INPUTS]) == (self._basis, self._inputs[last])
-            if not rests or (sound and first != sound[-1].last + WEEK):
+        for (first, last), told in sorted(spans.items(), key=lambda each: each[0]):
+            rest = {(entry.facts["basis"], entry.facts[INPUTS]) for entry, _ in told.values()}
+            if told.keys() != set(STEPS_SETTLED) or rest != {(self._basis, self._inputs[last])}:
                 break
-            sound.append(_Segment(first, last, entry, path))
+            if sound and first != sound[-1].last + WEEK:
+                break
+            entries = {step: entry for step, (entry, _) in told.items()}
+            sound.append(_Segment(first, last, entries, {step: path for step, (_, path) in told.items()}))
         return sound
 
 
@@ -147,14 +182,30 @@ def _spans(first: datetime, last: datetime) -> Sequence[tuple[datetime, datetime
     return [(first, begun - WEEK), *((monday, monday) for monday in sorted(alone))]
 
 
-# Were the account-weeks others when the rows were kept? Then a window of so many rows held other weeks.
+# Were the account-weeks others when the rows were kept? Then a window of so many rows held other weeks. A segment has
+# rows of every week, so that one that comes later gets rows of weeks before.
 _OTHER_WEEKS = """
-SELECT COUNT(*) AS n FROM (
-    SELECT account_id, MIN(as_of) AS first, COUNT(*) AS weeks FROM account_weeks WHERE as_of <= {at} GROUP BY account_id
-) AS today
-FULL JOIN (SELECT account_id, MIN(as_of) AS first, COUNT(*) AS weeks FROM {kept} GROUP BY account_id) AS kept
-    ON today.account_id = kept.account_id
-WHERE today.first IS DISTINCT FROM kept.first OR today.weeks IS DISTINCT FROM kept.weeks
+WITH told AS (
+    SELECT account_id, MIN(as_of) - INTERVAL 7 DAY AS first_week
+    FROM (SELECT account_id, as_of FROM kept_live_contracts UNION ALL SELECT account_id, as_of FROM own_live_contracts)
+    GROUP BY account_id
+    UNION ALL
+    SELECT account_id, DATE_TRUNC('week', first_at) AS first_week FROM usage_starts
+),
+today AS (
+    SELECT account_id, GREATEST(MIN(first_week), (SELECT MIN(week_start) FROM weeks)) + INTERVAL 7 DAY AS first
+    FROM told GROUP BY account_id
+),
+kept AS (SELECT account_id, MIN(as_of) AS first FROM kept_account_weeks WHERE as_of <= {at} GROUP BY account_id)
+SELECT (
+    SELECT COUNT(*) FROM (SELECT * FROM today WHERE first <= {at}) AS today
+    FULL JOIN kept ON today.account_id = kept.account_id
+    WHERE today.first IS DISTINCT FROM kept.first
+) + (
+    SELECT COUNT(*) FROM own_account_states AS s INNER JOIN today AS t ON s.account_id = t.account_id
+    WHERE s.as_of >= t.first AND s.segment IS NOT NULL
+        AND s.segment NOT IN (SELECT segment FROM kept_segment_levels WHERE as_of = {at})
+) AS n
 """
 
 

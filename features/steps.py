@@ -19,7 +19,8 @@ from features.errors import MissingStateError
 from features.kept import Kept
 from features.progress import Progress, silent
 from features.query_engine import QueryEngine
-from features.settled import KEPT_ROWS, NOTHING_SETTLED, ROWS, SETTLED_ROWS
+from features.settled import kept_rows
+from features.settled_rows import NOTHING_SETTLED, SETTLED_ROWS
 from features.vocabulary import WEEK, snapshot_at_or_before
 from features.warehouse import Engine
 
@@ -36,9 +37,11 @@ STEPS = (
     "usage_changes",
     "usage_reach",
     "usage_weeks",
+    "usage_moves",
     "usage_windows",
     "segment_levels",
     "usage_baselines",
+    "phase_sums",
     "phase_multipliers",
     "usage_expected",
     "seat_spans",
@@ -155,7 +158,8 @@ def name_run(
         "settled_at": pa.array([NOTHING_SETTLED], moments),
     }
     engine.name_rows("run", pa.table(run))
-    engine.name_rows(SETTLED_ROWS, ROWS.empty_table())
+    for name, columns in SETTLED_ROWS.values():
+        engine.name_rows(name, columns.empty_table())
     engine.name_rows("as_of_grid", pa.table({"as_of": pa.array(as_ofs, moments)}))
     begin = min(first_week or _first_week(engine), as_ofs[0])
     # Counted back from the last snapshot, which may be no Monday: then every week begins on its weekday.
@@ -178,7 +182,7 @@ def run_steps(
             own = kept.own_name(step) if kept else step
             _answer(engine, own, step_sql(step), scratch)
             if own != step:
-                engine.name_query(step, f'SELECT * FROM "{KEPT_ROWS}" UNION ALL SELECT * FROM "{own}"')
+                engine.name_query(step, f'SELECT * FROM "{kept_rows(step)}" UNION ALL SELECT * FROM "{own}"')
         else:
             engine.name(step, files, same_columns=True)
         progress("build features", done, len(steps))

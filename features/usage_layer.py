@@ -22,7 +22,7 @@ from features.manifest import Dataset, StoredFile, stored_file
 from features.settings import Home
 from features.warehouse import Engine, Warehouse
 
-BY_WEEK = ("usage_user_weeks", "usage_changes")
+BY_WEEK = ("usage_user_weeks", "usage_changes", "deep_days")
 """Steps whose rows of a week of use rest on the usage of that week alone."""
 
 OVER_ALL = ("usage_starts", "usage_users")
@@ -163,7 +163,8 @@ def _work_up(
     _answer(engine, reading(texts["usage_user_weeks"], names), folder, "usage_user_weeks")
     _number(engine, folder, users)
     names |= {step: f"_layer_{step}" for step in ("usage_user_weeks", "usage_users")}
-    _answer(engine, reading(texts["usage_changes"], names), folder, "usage_changes")
+    for step in BY_WEEK[1:]:
+        _answer(engine, reading(texts[step], names), folder, step)
     starts = reading(texts["usage_starts"], names)
     if users is not None:
         both = f"SELECT * FROM ({starts}) AS fresh UNION ALL SELECT * FROM _kept_usage_starts"

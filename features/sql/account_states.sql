@@ -1,6 +1,6 @@
 -- What was known of each account on every Monday (as_of)? The latest state that held and was known by then.
--- Grain in: accounts_history (states). Grain out: one row per account and Monday, from the first week with data. A
--- state falls when a later one becomes known, so each stands in one stretch of Mondays.
+-- Grain in: accounts_history (states). Grain out: one row per account and Monday after run.settled_at, from the first
+-- week with data. A state falls when a later one becomes known, so each stands in one stretch of Mondays.
 WITH seen AS (
     SELECT
         *,
@@ -32,8 +32,10 @@ SELECT
 FROM ranked AS a
 INNER JOIN weeks AS g
     ON a.seen_at <= g.week_start
+CROSS JOIN run AS r
 WHERE
-    a.op = 'upsert'
+    g.week_start > r.settled_at
+    AND a.op = 'upsert'
     AND NOT COALESCE(a.is_internal, FALSE)
     AND NOT COALESCE(a.is_test, FALSE)
     AND (a.overruled_at IS NULL OR g.week_start < a.overruled_at)

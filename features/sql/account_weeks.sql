@@ -1,22 +1,25 @@
 -- Which account-weeks are there, and what was known of the account when the week closed?
--- Grain out: one row per account and week that closed by the last snapshot, from the first week with a contract or with
--- usage, dense; week_start is a Monday, as_of = week_start + 7 days is the snapshot at which the week closes.
+-- Grain out: one row per account and week that closed after run.settled_at and by the last snapshot, from the account's
+-- first week with a contract or with usage, dense; week_start is a Monday, as_of = week_start + 7 days is the snapshot
+-- at which the week closes.
 -- is_live = 1 when a contract was live at the close, as known then: frozen, so that what is learnt later changes no
 -- statistic. Weeks before are there only to hold usage that came first.
 WITH live AS (
     SELECT
-        account_id,
-        as_of,
-        CAST(SUM(seats) AS BIGINT) AS seats
-    FROM live_contracts
-    GROUP BY account_id, as_of
+        c.account_id,
+        c.as_of,
+        CAST(SUM(c.seats) AS BIGINT) AS seats
+    FROM live_contracts AS c
+    CROSS JOIN run AS r
+    WHERE c.as_of > r.settled_at
+    GROUP BY c.account_id, c.as_of
 ),
 
 beginnings AS (
     SELECT
         account_id,
         MIN(as_of) - INTERVAL 7 DAY AS first_week
-    FROM live
+    FROM live_contracts
     GROUP BY account_id
     UNION ALL
     SELECT
@@ -42,7 +45,7 @@ grid AS (
     INNER JOIN weeks AS w
         ON a.first_week <= w.week_start
     CROSS JOIN run AS r
-    WHERE w.week_start + INTERVAL 7 DAY <= r.last_as_of
+    WHERE w.week_start + INTERVAL 7 DAY <= r.last_as_of AND w.week_start + INTERVAL 7 DAY > r.settled_at
 )
 
 SELECT

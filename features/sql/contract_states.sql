@@ -1,6 +1,14 @@
 -- What was known of each contract on every Monday (as_of), of its seats, and of the account's first start (tenure)?
--- Grain in: contracts_history, subscription_lines_history (states). Grain out: one row per contract and Monday.
-WITH known AS (
+-- Grain in: contracts_history, subscription_lines_history (states). Grain out: one row per contract and Monday after
+-- run.settled_at.
+WITH unsettled AS (
+    SELECT w.week_start
+    FROM weeks AS w
+    CROSS JOIN run AS r
+    WHERE w.week_start > r.settled_at
+),
+
+known AS (
     SELECT
         g.week_start AS as_of,
         c.contract_id,
@@ -19,7 +27,7 @@ WITH known AS (
         ROW_NUMBER() OVER (
             PARTITION BY g.week_start, c.contract_id ORDER BY c.valid_from DESC, c.available_at DESC, c.row_hash
         ) AS recency
-    FROM weeks AS g
+    FROM unsettled AS g
     INNER JOIN contracts_history AS c
         ON c.available_at <= g.week_start AND c.valid_from <= g.week_start
 ),
@@ -49,7 +57,7 @@ seats AS (
         l.contract_id,
         CAST(SUM(l.quantity) AS BIGINT) AS seats
     FROM ranked_lines AS l
-    INNER JOIN weeks AS g
+    INNER JOIN unsettled AS g
         ON l.seen_at <= g.week_start
     WHERE
         l.op = 'upsert'

@@ -9,7 +9,7 @@ WITH spans AS (
         LEAST(d.week_start + INTERVAL 35 DAY, d.until_as_of) AS until_as_of
     FROM deep_days AS d
     CROSS JOIN run AS r
-    WHERE LEAST(d.week_start + INTERVAL 35 DAY, d.until_as_of) > r.first_as_of
+    WHERE d.week_start > r.first_as_of - INTERVAL 35 DAY AND (d.until_as_of IS NULL OR d.until_as_of > r.first_as_of)
 ),
 
 changes AS (

@@ -1,74 +1,108 @@
 -- Is the tool used, by how many, how deeply, against what this account does at such a time?
 -- Grain out: one row per cohort row. *_par = ln((done + 0.5) / (expected + 0.5)), both in thousandths.
-WITH weekly AS (
-    SELECT
-        u.*,
-        a.seats AS seats_then,
-        a.is_live AS live_then,
-        e.is_measured,
-        e.is_unexpected,
-        e.expected_core,
-        e.expected_collab,
-        e.expected_users,
-        e.typical_users,
-        p.par_w1,
-        p.week_no
-    FROM usage_windows AS u
-    INNER JOIN account_weeks AS a
-        ON u.account_id = a.account_id AND u.as_of = a.as_of
-    INNER JOIN usage_expected AS e
-        ON u.account_id = e.account_id AND u.as_of = e.as_of
-    INNER JOIN usage_pars AS p
-        ON u.account_id = p.account_id AND u.as_of = p.as_of
-    CROSS JOIN run AS r
-    -- The longest look back, from the first snapshot that is built.
-    WHERE u.as_of >= r.first_as_of - INTERVAL 392 DAY
+WITH look_backs AS (
+    SELECT 0 AS weeks, 1 AS w4, 1 AS w8, 1 AS w13, 1 AS w26, 1 AS w52
+    UNION ALL
+    SELECT 4 AS weeks, -1 AS w4, 0 AS w8, 0 AS w13, 0 AS w26, 0 AS w52
+    UNION ALL
+    SELECT 8 AS weeks, 0 AS w4, -1 AS w8, 0 AS w13, 0 AS w26, 0 AS w52
+    UNION ALL
+    SELECT 13 AS weeks, 0 AS w4, 0 AS w8, -1 AS w13, 0 AS w26, 0 AS w52
+    UNION ALL
+    SELECT 26 AS weeks, 0 AS w4, 0 AS w8, 0 AS w13, -1 AS w26, 0 AS w52
+    UNION ALL
+    SELECT 52 AS weeks, 0 AS w4, 0 AS w8, 0 AS w13, 0 AS w26, -1 AS w52
+    UNION ALL
+    SELECT 56 AS weeks, 0 AS w4, 0 AS w8, 0 AS w13, 0 AS w26, 0 AS w52
 ),
 
+-- The sum of a window is the sum so far less the one at the snapshot before the window.
+spots AS (
+    SELECT
+        g.as_of,
+        l.*,
+        g.as_of - l.weeks * INTERVAL 7 DAY AS then_as_of
+    FROM as_of_grid AS g
+    CROSS JOIN look_backs AS l
+),
+
+-- An account's weeks are dense, so what lies before them adds nothing.
 windowed AS (
     SELECT
-        *,
-        SUM(is_measured) OVER w4 AS measured_w4,
-        SUM(is_measured) OVER w8 AS measured_w8,
-        SUM(is_measured) OVER w13 AS measured_w13,
-        SUM(is_measured) OVER w26 AS measured_w26,
-        SUM(is_unexpected) OVER w4 AS unexpected_w4,
-        SUM(is_unexpected) OVER w8 AS unexpected_w8,
-        SUM(is_unexpected) OVER w13 AS unexpected_w13,
-        SUM(is_unexpected) OVER w26 AS unexpected_w26,
-        SUM(is_measured) OVER w52 AS measured_w52,
-        SUM(is_unexpected) OVER w52 AS unexpected_w52,
-        CAST(SUM(expected_core) OVER w4 AS BIGINT) AS expected_core_w4,
-        CAST(SUM(expected_core) OVER w13 AS BIGINT) AS expected_core_w13,
-        CAST(SUM(expected_collab) OVER w8 AS BIGINT) AS expected_collab_w8,
-        CAST(SUM(expected_collab) OVER w26 AS BIGINT) AS expected_collab_w26,
-        CAST(SUM(expected_users) OVER w4 AS BIGINT) AS expected_users_w4,
-        CAST(SUM(typical_users) OVER w8 AS BIGINT) AS typical_users_w8,
-        CAST(SUM(typical_users) OVER w13 AS BIGINT) AS typical_users_w13,
-        CAST(SUM(typical_users) OVER w26 AS BIGINT) AS typical_users_w26,
-        CAST(SUM(typical_users) OVER w52 AS BIGINT) AS typical_users_w52,
-        COUNT(par_w1) OVER w13 AS n,
-        CAST(SUM(CASE WHEN par_w1 IS NOT NULL THEN week_no ELSE 0 END) OVER w13 AS BIGINT) AS sx,
-        CAST(SUM(CASE WHEN par_w1 IS NOT NULL THEN week_no * week_no ELSE 0 END) OVER w13 AS BIGINT) AS sxx,
-        CAST(SUM(COALESCE(par_w1, 0)) OVER w13 AS BIGINT) AS sy,
-        CAST(SUM(COALESCE(week_no * par_w1, 0)) OVER w13 AS BIGINT) AS sxy,
-        CASE WHEN live_then = 1 AND usage_rows > 0 THEN CAST(users_w4 AS DOUBLE) / NULLIF(seats_then, 0) END
-            AS ratio_then
-    FROM weekly
-    WINDOW
-        w4 AS (PARTITION BY account_id ORDER BY as_of ROWS BETWEEN 3 PRECEDING AND CURRENT ROW),
-        w8 AS (PARTITION BY account_id ORDER BY as_of ROWS BETWEEN 7 PRECEDING AND CURRENT ROW),
-        w13 AS (PARTITION BY account_id ORDER BY as_of ROWS BETWEEN 12 PRECEDING AND CURRENT ROW),
-        w26 AS (PARTITION BY account_id ORDER BY as_of ROWS BETWEEN 25 PRECEDING AND CURRENT ROW),
-        w52 AS (PARTITION BY account_id ORDER BY as_of ROWS BETWEEN 51 PRECEDING AND CURRENT ROW)
+        p.account_id,
+        s.as_of,
+        CAST(SUM(s.w4 * p.measured_so_far) AS BIGINT) AS measured_w4,
+        CAST(SUM(s.w8 * p.measured_so_far) AS BIGINT) AS measured_w8,
+        CAST(SUM(s.w13 * p.measured_so_far) AS BIGINT) AS measured_w13,
+        CAST(SUM(s.w26 * p.measured_so_far) AS BIGINT) AS measured_w26,
+        CAST(SUM(s.w52 * p.measured_so_far) AS BIGINT) AS measured_w52,
+        CAST(SUM(s.w4 * p.unexpected_so_far) AS BIGINT) AS unexpected_w4,
+        CAST(SUM(s.w8 * p.unexpected_so_far) AS BIGINT) AS unexpected_w8,
+        CAST(SUM(s.w13 * p.unexpected_so_far) AS BIGINT) AS unexpected_w13,
+        CAST(SUM(s.w26 * p.unexpected_so_far) AS BIGINT) AS unexpected_w26,
+        CAST(SUM(s.w52 * p.unexpected_so_far) AS BIGINT) AS unexpected_w52,
+        CAST(SUM(s.w4 * p.expected_so_far) AS BIGINT) AS expected_w4,
+        CAST(SUM(s.w8 * p.expected_so_far) AS BIGINT) AS expected_w8,
+        CAST(SUM(s.w13 * p.expected_so_far) AS BIGINT) AS expected_w13,
+        CAST(SUM(s.w26 * p.expected_so_far) AS BIGINT) AS expected_w26,
+        CAST(SUM(s.w4 * p.core_so_far) AS BIGINT) AS expected_core_w4,
+        CAST(SUM(s.w13 * p.core_so_far) AS BIGINT) AS expected_core_w13,
+        CAST(SUM(s.w8 * p.collab_so_far) AS BIGINT) AS expected_collab_w8,
+        CAST(SUM(s.w26 * p.collab_so_far) AS BIGINT) AS expected_collab_w26,
+        CAST(SUM(s.w4 * p.users_so_far) AS BIGINT) AS expected_users_w4,
+        CAST(SUM(s.w8 * p.typical_so_far) AS BIGINT) AS typical_users_w8,
+        CAST(SUM(s.w13 * p.typical_so_far) AS BIGINT) AS typical_users_w13,
+        CAST(SUM(s.w26 * p.typical_so_far) AS BIGINT) AS typical_users_w26,
+        CAST(SUM(s.w52 * p.typical_so_far) AS BIGINT) AS typical_users_w52,
+        CAST(SUM(s.w13 * p.pars_so_far) AS BIGINT) AS n,
+        CAST(SUM(s.w13 * p.x_so_far) AS BIGINT) AS sx,
+        CAST(SUM(s.w13 * p.xx_so_far) AS BIGINT) AS sxx,
+        CAST(SUM(s.w13 * p.y_so_far) AS BIGINT) AS sy,
+        CAST(SUM(s.w13 * p.xy_so_far) AS BIGINT) AS sxy,
+        MAX(CASE s.weeks WHEN 13 THEN p.seat_ratio END) AS ratio_13w_ago,
+        MAX(CASE s.weeks WHEN 56 THEN p.usage_rows END) AS usage_rows_56w_ago
+    FROM usage_pars AS p
+    INNER JOIN spots AS s
+        ON p.as_of = s.then_as_of
+    GROUP BY p.account_id, s.as_of
 ),
 
-lagged AS (
+used AS (
     SELECT
-        *,
-        LAG(ratio_then, 13) OVER (PARTITION BY account_id ORDER BY as_of) AS ratio_13w_ago,
-        LAG(usage_rows, 56) OVER (PARTITION BY account_id ORDER BY as_of) AS usage_rows_56w_ago
-    FROM windowed
+        u.*,
+        w.measured_w4,
+        w.measured_w8,
+        w.measured_w13,
+        w.measured_w26,
+        w.measured_w52,
+        w.unexpected_w4,
+        w.unexpected_w8,
+        w.unexpected_w13,
+        w.unexpected_w26,
+        w.unexpected_w52,
+        w.expected_w4,
+        w.expected_w8,
+        w.expected_w13,
+        w.expected_w26,
+        w.expected_core_w4,
+        w.expected_core_w13,
+        w.expected_collab_w8,
+        w.expected_collab_w26,
+        w.expected_users_w4,
+        w.typical_users_w8,
+        w.typical_users_w13,
+        w.typical_users_w26,
+        w.typical_users_w52,
+        w.n,
+        w.sx,
+        w.sxx,
+        w.sy,
+        w.sxy,
+        w.ratio_13w_ago,
+        w.usage_rows_56w_ago
+    FROM usage_windows AS u
+    INNER JOIN windowed AS w
+        ON u.account_id = w.account_id AND u.as_of = w.as_of
 )
 
 SELECT
@@ -79,7 +113,7 @@ SELECT
     CASE WHEN u.usage_rows > 0 THEN CAST(u.users_w4 AS DOUBLE) / NULLIF(c.seats, 0) - u.ratio_13w_ago END
         AS active_seat_ratio_change_13w,
     CASE
-        WHEN u.measured_w4 > 0 AND u.unexpected_w4 = 0
+        WHEN u.measured_w4 > 0 AND u.unexpected_w4 = 0 AND u.expected_w4 > 0
             THEN LN((1000 * u.seat_weeks_w4 + 500) / (u.expected_users_w4 + 500))
     END AS active_seats_par_w4,
     CASE
@@ -104,11 +138,11 @@ SELECT
     END AS active_seats_yoy,
     CAST(u.core_w4 AS DOUBLE) / NULLIF(u.seat_weeks_w4, 0) AS core_events_per_active_seat_w4,
     CASE
-        WHEN u.measured_w4 > 0 AND u.unexpected_w4 = 0
+        WHEN u.measured_w4 > 0 AND u.unexpected_w4 = 0 AND u.expected_w4 > 0
             THEN LN((1000 * u.core_w4 + 500) / (u.expected_core_w4 + 500))
     END AS usage_par_w4,
     CASE
-        WHEN u.measured_w13 > 0 AND u.unexpected_w13 = 0
+        WHEN u.measured_w13 > 0 AND u.unexpected_w13 = 0 AND u.expected_w13 > 0
             THEN LN((1000 * u.core_w13 + 500) / (u.expected_core_w13 + 500))
     END AS usage_par_w13,
     CASE
@@ -130,11 +164,11 @@ SELECT
     END AS feature_breadth_w13,
     CAST(u.user_days_w4 AS DOUBLE) / 28 / NULLIF(u.users_w4, 0) AS stickiness_w4,
     CASE
-        WHEN u.measured_w8 > 0 AND u.unexpected_w8 = 0
+        WHEN u.measured_w8 > 0 AND u.unexpected_w8 = 0 AND u.expected_w8 > 0
             THEN LN((1000 * u.collab_w8 + 500) / (u.expected_collab_w8 + 500))
     END AS collab_par_w8,
     CASE
-        WHEN u.measured_w26 > 0 AND u.unexpected_w26 = 0
+        WHEN u.measured_w26 > 0 AND u.unexpected_w26 = 0 AND u.expected_w26 > 0
             THEN LN((1000 * u.collab_w26 + 500) / (u.expected_collab_w26 + 500))
     END AS collab_par_w26,
     CAST(u.collab_w13 AS DOUBLE) / NULLIF(u.all_w13, 0) AS collab_share_w13,
@@ -153,7 +187,7 @@ SELECT
         WHEN v.named_w26 > 0 AND COALESCE(a.consent_pm_data, TRUE) THEN CAST(v.clients_w13 AS DOUBLE)
     END AS client_reviewers_w13
 FROM cohort AS c
-LEFT JOIN lagged AS u
+LEFT JOIN used AS u
     ON c.account_id = u.account_id AND c.as_of = u.as_of
 LEFT JOIN seat_counts AS s
     ON c.account_id = s.account_id AND c.as_of = s.as_of

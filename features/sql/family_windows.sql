@@ -1,11 +1,11 @@
 -- How were an account's actions of 26 weeks shared among the families of features, as known at each snapshot?
--- Grain in: usage_user_weeks, cohort. Grain out: one row per cohort row.
-WITH spans AS (
+-- Grain in: usage_user_weeks, cohort, run. Grain out: one row per cohort row.
+WITH known AS (
     SELECT
         account_id,
+        week_start,
         from_as_of,
-        -- The last snapshot that looks back on a week is 26 weeks after its start.
-        LEAST(week_start + INTERVAL 189 DAY, until_as_of) AS until_as_of,
+        until_as_of,
         CAST(SUM(core_events) AS BIGINT) AS core_events,
         CAST(SUM(collab_events) AS BIGINT) AS collab_events,
         CAST(SUM(review_events) AS BIGINT) AS review_events,
@@ -16,14 +16,25 @@ WITH spans AS (
         CAST(SUM(ai_events) AS BIGINT) AS ai_events,
         CAST(SUM(other_events) AS BIGINT) AS other_events
     FROM usage_user_weeks
-    WHERE from_as_of < week_start + INTERVAL 189 DAY
-    GROUP BY account_id, from_as_of, LEAST(week_start + INTERVAL 189 DAY, until_as_of)
+    GROUP BY account_id, week_start, from_as_of, until_as_of
+),
+
+-- What lies before the first snapshot that is built is summed up there.
+spans AS (
+    SELECT
+        k.*,
+        GREATEST(k.from_as_of, r.first_as_of) AS come_at,
+        -- The last snapshot that looks back on a week is 26 weeks after its start.
+        GREATEST(LEAST(k.week_start + INTERVAL 189 DAY, k.until_as_of), r.first_as_of) AS gone_at
+    FROM known AS k
+    CROSS JOIN run AS r
+    WHERE k.week_start > r.first_as_of - INTERVAL 189 DAY AND k.from_as_of < k.week_start + INTERVAL 189 DAY
 ),
 
 changes AS (
     SELECT
         account_id,
-        from_as_of AS as_of,
+        come_at AS as_of,
         1 AS sign,
         0 AS is_snapshot,
         core_events,
@@ -39,7 +50,7 @@ changes AS (
     UNION ALL
     SELECT
         account_id,
-        until_as_of AS as_of,
+        gone_at AS as_of,
         -1 AS sign,
         0 AS is_snapshot,
         core_events,

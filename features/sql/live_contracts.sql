@@ -1,6 +1,6 @@
 -- Which contracts were live on every Monday (as_of), and was notice given, as far as was known?
--- Grain in: contract_states, contract_events. Grain out: one row per live contract and Monday; under_notice is 1 or 0,
--- notice_at says since when.
+-- Grain in: contract_states, contract_events. Grain out: one row per live contract and Monday after run.settled_at;
+-- under_notice is 1 or 0, notice_at says since when.
 -- What was said last counts: a notice that was withdrawn, or that a renewal followed, is none. A contract is over after
 -- its end, or once a notice has taken effect. One that renews by itself stays live for 14 days after its end: renewals
 -- are written down late, within days (twice the usual lag), and no account should drop out and come back.
@@ -20,6 +20,8 @@ WITH versions AS (
     FROM weeks AS g
     INNER JOIN contract_events AS e
         ON e.available_at <= g.week_start AND e.event_at < g.week_start
+    CROSS JOIN run AS r
+    WHERE g.week_start > r.settled_at
 ),
 
 said AS (
@@ -66,7 +68,8 @@ standing AS (
     FROM contract_states AS c
     LEFT JOIN said AS s
         ON c.as_of = s.as_of AND c.contract_id = s.contract_id AND s.recency = 1
-    WHERE c.start_on <= CAST(c.as_of AS DATE)
+    CROSS JOIN run AS r
+    WHERE c.as_of > r.settled_at AND c.start_on <= CAST(c.as_of AS DATE)
 )
 
 SELECT

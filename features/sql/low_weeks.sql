@@ -1,5 +1,6 @@
 -- In how many of the last 13 weeks did an account do less than in four fifths of the year before that week?
--- Grain in: usage_pars, run. Grain out: one row per account and snapshot of account_weeks: judged_w13 = weeks with at
+-- Grain in: usage_pars, run. Grain out: one row per account and snapshot of account_weeks, whole from the first that is
+-- built on: judged_w13 = weeks with at
 -- least 26 measured weeks among the 52 before them, low_w13 = those under the 20th percentile of these 52. Every week
 -- counts as it was known when it closed. A rank says the same as a percentile and sorts nothing.
 WITH ranked AS (
@@ -26,6 +27,8 @@ judged AS (
     FROM usage_pars AS p
     LEFT JOIN ranked AS k
         ON p.account_id = k.account_id AND p.as_of = k.as_of
+    CROSS JOIN run AS r
+    WHERE p.as_of > r.first_as_of - INTERVAL 91 DAY
 )
 
 SELECT

@@ -1,10 +1,11 @@
 -- How many times its quiet level does a typical account of a segment work in each phase, as known at each snapshot?
--- Grain out: one row per segment, phase and snapshot. For every account: all it did in weeks that lay wholly in the
--- phase, as known by the snapshot, over the baselines that were known when each of those weeks began; then the
--- geometric mean of these ratios, weighted by weeks (a mean of sums would follow the few that work together most, and
--- leave the others under expectation). It is drawn to a prior as if 50 account-weeks had shown it; the priors are the
--- domain reference's (ramp 1.5, burst 3, aftermath .85), for active seats weaker, because most seats are in use in
--- quiet weeks too.
+-- Grain in: phase_sums, segment_levels. Grain out: one row per segment, phase and snapshot after run.settled_at, where
+-- the sums go on from settled_multipliers, this step's answer of an earlier run. For every account: all it did in weeks
+-- of the phase over the baselines that were known when each of those weeks began; then the geometric mean of these
+-- ratios, weighted by weeks (a mean of sums would follow the few that work together most, and leave the others under
+-- expectation). It is drawn to a prior as if 50 account-weeks had shown it; the priors are the domain reference's (ramp
+-- 1.5, burst 3, aftermath .85), for active seats weaker, because most seats are in use in quiet weeks too. *_logs are
+-- the sums, in millionths.
 WITH priors AS (
     SELECT 'pre' AS phase, LN(1.5) AS actions, LN(1.1) AS users
     UNION ALL
@@ -17,89 +18,14 @@ WITH priors AS (
     SELECT 'none' AS phase, LN(1) AS actions, LN(1) AS users
 ),
 
-pure AS (
-    SELECT
-        w.account_id,
-        w.week_start,
-        w.as_of,
-        w.segment,
-        w.pure_phase AS phase,
-        b.base_core,
-        b.base_collab,
-        b.base_users
-    FROM usage_weeks AS w
-    INNER JOIN usage_baselines AS b
-        ON w.account_id = b.account_id AND w.week_start = b.as_of
-    WHERE
-        w.is_measured = 1
-        AND w.pure_phase IS NOT NULL
-        AND b.base_core IS NOT NULL
-),
-
-changes AS (
-    SELECT
-        account_id,
-        segment,
-        phase,
-        as_of,
-        1 AS weeks,
-        base_core,
-        base_collab,
-        base_users,
-        0 AS core_events,
-        0 AS collab_events,
-        0 AS users
-    FROM pure
+standing AS (
+    SELECT s.*
+    FROM phase_sums AS s
+    CROSS JOIN run AS r
+    WHERE s.as_of > r.settled_at
     UNION ALL
-    SELECT
-        p.account_id,
-        p.segment,
-        p.phase,
-        c.as_of,
-        0 AS weeks,
-        0 AS base_core,
-        0 AS base_collab,
-        0 AS base_users,
-        c.core_events,
-        c.collab_events,
-        c.users
-    FROM usage_changes AS c
-    INNER JOIN pure AS p
-        ON c.account_id = p.account_id AND c.week_start = p.week_start
-),
-
-summed AS (
-    SELECT
-        account_id,
-        segment,
-        phase,
-        as_of,
-        SUM(weeks) AS weeks,
-        SUM(base_core) AS base_core,
-        SUM(base_collab) AS base_collab,
-        SUM(base_users) AS base_users,
-        SUM(core_events) AS core_events,
-        SUM(collab_events) AS collab_events,
-        SUM(users) AS users
-    FROM changes
-    GROUP BY account_id, segment, phase, as_of
-),
-
-so_far AS (
-    SELECT
-        account_id,
-        segment,
-        phase,
-        as_of,
-        CAST(SUM(weeks) OVER known AS BIGINT) AS weeks,
-        CAST(SUM(base_core) OVER known AS BIGINT) AS base_core,
-        CAST(SUM(base_collab) OVER known AS BIGINT) AS base_collab,
-        CAST(SUM(base_users) OVER known AS BIGINT) AS base_users,
-        CAST(SUM(core_events) OVER known AS BIGINT) AS core_events,
-        CAST(SUM(collab_events) OVER known AS BIGINT) AS collab_events,
-        CAST(SUM(users) OVER known AS BIGINT) AS users
-    FROM summed
-    WINDOW known AS (PARTITION BY account_id, segment, phase ORDER BY as_of ROWS UNBOUNDED PRECEDING)
+    SELECT *
+    FROM settled_phase_sums
 ),
 
 -- Logarithms in millionths: whole numbers add up the same in any order.
@@ -113,7 +39,7 @@ logs AS (
         weeks * CAST(FLOOR(1000000 * LN((1000 * core_events + 500) / (base_core + 500)) + 0.5) AS BIGINT) AS core,
         weeks * CAST(FLOOR(1000000 * LN((1000 * collab_events + 500) / (base_collab + 500)) + 0.5) AS BIGINT) AS collab,
         weeks * CAST(FLOOR(1000000 * LN((1000 * users + 500) / (base_users + 500)) + 0.5) AS BIGINT) AS users
-    FROM so_far
+    FROM standing
 ),
 
 -- What an account adds to the sums of its segment when its own sums change.
@@ -132,15 +58,17 @@ steps AS (
 
 by_segment AS (
     SELECT
-        segment,
-        phase,
-        as_of,
-        SUM(weeks) AS weeks,
-        SUM(core) AS core,
-        SUM(collab) AS collab,
-        SUM(users) AS users
-    FROM steps
-    GROUP BY segment, phase, as_of
+        s.segment,
+        s.phase,
+        s.as_of,
+        SUM(s.weeks) AS weeks,
+        SUM(s.core) AS core,
+        SUM(s.collab) AS collab,
+        SUM(s.users) AS users
+    FROM steps AS s
+    CROSS JOIN run AS r
+    WHERE s.as_of > r.settled_at
+    GROUP BY s.segment, s.phase, s.as_of
 ),
 
 totals AS (
@@ -150,22 +78,32 @@ totals AS (
         l.as_of,
         p.actions,
         p.users AS prior_users,
-        CAST(SUM(COALESCE(s.weeks, 0)) OVER known AS BIGINT) AS weeks,
-        CAST(SUM(COALESCE(s.core, 0)) OVER known AS BIGINT) AS core,
-        CAST(SUM(COALESCE(s.collab, 0)) OVER known AS BIGINT) AS collab,
-        CAST(SUM(COALESCE(s.users, 0)) OVER known AS BIGINT) AS users
+        CAST(SUM(COALESCE(s.weeks, b.weeks, 0)) OVER known AS BIGINT) AS weeks,
+        CAST(SUM(COALESCE(s.core, b.core_logs, 0)) OVER known AS BIGINT) AS core_logs,
+        CAST(SUM(COALESCE(s.collab, b.collab_logs, 0)) OVER known AS BIGINT) AS collab_logs,
+        CAST(SUM(COALESCE(s.users, b.users_logs, 0)) OVER known AS BIGINT) AS users_logs
     FROM segment_levels AS l
     CROSS JOIN priors AS p
     LEFT JOIN by_segment AS s
         ON l.segment = s.segment AND p.phase = s.phase AND l.as_of = s.as_of
+    LEFT JOIN settled_multipliers AS b
+        ON l.segment = b.segment AND p.phase = b.phase AND l.as_of = b.as_of
+    CROSS JOIN run AS r
+    WHERE l.as_of >= r.settled_at
     WINDOW known AS (PARTITION BY l.segment, p.phase ORDER BY l.as_of ROWS UNBOUNDED PRECEDING)
 )
 
 SELECT
-    segment,
-    phase,
-    as_of,
-    EXP((CAST(core AS DOUBLE) / 1000000 + 50 * actions) / (weeks + 50)) AS core,
-    EXP((CAST(collab AS DOUBLE) / 1000000 + 50 * actions) / (weeks + 50)) AS collab,
-    EXP((CAST(users AS DOUBLE) / 1000000 + 50 * prior_users) / (weeks + 50)) AS users
-FROM totals
+    t.segment,
+    t.phase,
+    t.as_of,
+    t.weeks,
+    t.core_logs,
+    t.collab_logs,
+    t.users_logs,
+    EXP((CAST(t.core_logs AS DOUBLE) / 1000000 + 50 * t.actions) / (t.weeks + 50)) AS core,
+    EXP((CAST(t.collab_logs AS DOUBLE) / 1000000 + 50 * t.actions) / (t.weeks + 50)) AS collab,
+    EXP((CAST(t.users_logs AS DOUBLE) / 1000000 + 50 * t.prior_users) / (t.weeks + 50)) AS users
+FROM totals AS t
+CROSS JOIN run AS r
+WHERE t.as_of > r.settled_at

@@ -1,10 +1,20 @@
 -- In which phase was an account in each week, as believed when the week closed?
--- Grain out: one row per account and week of account_weeks.
+-- Grain out: one row per account and week of account_weeks that closed after run.settled_at.
 -- Days are counted at noon UTC, which lies within the local day from UTC-12 to UTC+11. A day belongs to its strongest
 -- live phase (active > post > pre); pre_post_days are post days on which another campaign was in pre. phase is the one
 -- with most days, the stronger one where equal; quiet_phase says whether days outside of campaigns are off or none.
 -- n_pre, n_active, n_post and phase_at_end are what stands at as_of.
-WITH believed AS (
+WITH closed AS (
+    SELECT
+        a.account_id,
+        a.week_start,
+        a.as_of
+    FROM account_weeks AS a
+    CROSS JOIN run AS r
+    WHERE a.as_of > r.settled_at
+),
+
+believed AS (
     SELECT
         a.account_id,
         a.week_start,
@@ -13,7 +23,7 @@ WITH believed AS (
         w.active_start,
         w.active_end,
         w.post_end
-    FROM account_weeks AS a
+    FROM closed AS a
     INNER JOIN campaign_windows AS w
         ON
             a.account_id = w.account_id
@@ -104,7 +114,7 @@ weekly AS (
         COALESCE(s.n_active, 0) AS n_active,
         COALESCE(s.n_post, 0) AS n_post,
         CASE WHEN s.took_part = 1 THEN 'off' ELSE 'none' END AS quiet_phase
-    FROM account_weeks AS a
+    FROM closed AS a
     LEFT JOIN standing AS s
         ON a.account_id = s.account_id AND a.week_start = s.week_start
     LEFT JOIN counted AS c

@@ -1,7 +1,18 @@
 -- How many seats were active in the busiest of the last 26 weeks, as known at each snapshot?
--- Grain in: usage_changes, as_of_grid. Grain out: one row per account and snapshot from the first at which usage was
--- known.
-WITH known AS (
+-- Grain in: usage_changes, as_of_grid, run. Grain out: one row per account and snapshot from the first at which usage
+-- was known.
+WITH recent AS (
+    SELECT
+        c.account_id,
+        c.week_start,
+        c.as_of,
+        c.users
+    FROM usage_changes AS c
+    CROSS JOIN run AS r
+    WHERE c.week_start >= r.first_as_of - INTERVAL 182 DAY
+),
+
+known AS (
     SELECT
         account_id,
         week_start,
@@ -12,7 +23,14 @@ WITH known AS (
                 PARTITION BY account_id, week_start ORDER BY as_of ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
             ) AS BIGINT
         ) AS users
-    FROM usage_changes
+    FROM recent
+),
+
+grid AS (
+    SELECT
+        as_of,
+        as_of - INTERVAL 182 DAY AS oldest_week
+    FROM as_of_grid
 ),
 
 beginnings AS (
@@ -29,10 +47,10 @@ peaks AS (
         g.as_of,
         MAX(k.users) AS users
     FROM known AS k
-    INNER JOIN as_of_grid AS g
+    INNER JOIN grid AS g
         ON
             g.as_of >= k.from_as_of
-            AND g.as_of <= k.week_start + INTERVAL 182 DAY
+            AND g.oldest_week <= k.week_start
             AND (k.until_as_of IS NULL OR g.as_of < k.until_as_of)
     GROUP BY k.account_id, g.as_of
 )

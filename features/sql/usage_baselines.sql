@@ -1,8 +1,8 @@
 -- What does an account do in a quiet week, as known at each snapshot?
--- Grain out: one row per account and snapshot of account_weeks. base_* = actions (users) a week in thousandths, so that
--- sums stay exact: the mean of the quiet weeks of the last 52. Under 6 such weeks it is drawn to the segment's level
--- for as many seats, as if 6 more weeks had been seen there. The reference asks for the median; a rolling median is
--- dear in portable SQL, and the mean of weeks without campaign days has no spikes to resist.
+-- Grain out: one row per account and snapshot of account_weeks after run.settled_at. base_* = actions (users) a week in
+-- thousandths, so that sums stay exact: the mean of the quiet weeks of the last 52. Under 6 such weeks it is drawn to
+-- the segment's level for as many seats, as if 6 more weeks had been seen there. The reference asks for the median; a
+-- rolling median is dear in portable SQL, and the mean of weeks without campaign days has no spikes to resist.
 WITH counted AS (
     SELECT
         w.account_id,
@@ -10,15 +10,15 @@ WITH counted AS (
         w.as_of,
         w.segment,
         w.seats,
-        CAST(SUM(w.is_quiet) OVER (
-            PARTITION BY w.account_id ORDER BY w.as_of ROWS BETWEEN 51 PRECEDING AND CURRENT ROW
-        ) AS BIGINT) AS quiet_weeks,
+        u.quiet_weeks_w52 AS quiet_weeks,
         u.quiet_core_w52,
         u.quiet_collab_w52,
         u.quiet_seat_weeks_w52
     FROM usage_weeks AS w
     INNER JOIN usage_windows AS u
         ON w.account_id = u.account_id AND w.as_of = u.as_of
+    CROSS JOIN run AS r
+    WHERE w.as_of > r.settled_at
 ),
 
 levels AS (

@@ -1,9 +1,9 @@
 -- How much usage was to be expected of an account in each week?
--- Grain out: one row per account and week of account_weeks; thousandths of actions (users). The baseline and the
--- multipliers are those known on the Monday on which the week began; each day counts with the multiplier of its phase;
--- where campaigns overlap with active's, else the larger one (people do not work 3.5 x 3.5). expected_* is null where a
--- live week has no baseline yet, and 0 where the account was not measured. typical_users = what the segment's accounts
--- of this size do in such a week.
+-- Grain out: one row per account and week of account_weeks that closed after run.settled_at; thousandths of actions
+-- (users). The baseline and the multipliers are those known on the Monday on which the week began; each day counts with
+-- the multiplier of its phase; where campaigns overlap with active's, else the larger one (people do not work 3.5 x
+-- 3.5). expected_* is null where a live week has no baseline yet, and 0 where the account was not measured.
+-- typical_users = what the segment's accounts of this size do in such a week.
 WITH multipliers AS (
     SELECT
         segment,
@@ -64,6 +64,8 @@ multiplied AS (
         ON w.account_id = b.account_id AND w.week_start = b.as_of
     LEFT JOIN multipliers AS m
         ON w.segment = m.segment AND w.week_start = m.as_of
+    CROSS JOIN run AS r
+    WHERE w.as_of > r.settled_at
 )
 
 SELECT

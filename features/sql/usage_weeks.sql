@@ -1,7 +1,8 @@
 -- Which weeks of an account can teach what is normal?
--- Grain out: one row per account and week of account_weeks. is_measured = the account was live and some usage of it was
--- known when the week closed. is_quiet = measured, and no day of the week lay in pre, active or post. pure_phase = the
--- phase when all seven days lay in it, else null: weeks cut by a window's edge blur both sides.
+-- Grain out: one row per account and week of account_weeks that closed after run.settled_at. is_measured = the account
+-- was live and some usage of it was known when the week closed. is_quiet = measured, and no day of the week lay in pre,
+-- active or post. pure_phase = the phase when all seven days lay in it, else null: weeks cut by a window's edge blur
+-- both sides.
 WITH beginnings AS (
     SELECT
         account_id,
@@ -22,6 +23,8 @@ measured AS (
     FROM account_weeks AS a
     LEFT JOIN beginnings AS b
         ON a.account_id = b.account_id
+    CROSS JOIN run AS r
+    WHERE a.as_of > r.settled_at
 )
 
 SELECT

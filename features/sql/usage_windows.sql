@@ -1,165 +1,42 @@
 -- How much was a tool used in the last weeks, as known at each snapshot?
--- Grain in: usage_changes, usage_reach. Grain out: one row per account and snapshot of account_weeks after
--- run.settled_at, where the sums go on from settled_windows, this step's answer of an earlier run.
--- A change of week e counts in a window of W weeks at the snapshots [as_of, e + W weeks]: it is added at its start,
--- taken off after its end, and a running sum over the snapshots gives the window. *_wN = N weeks; seat_weeks = users
--- summed over weeks; quiet_* = only weeks without a campaign day, as believed when they closed; usage_rows > 0 once
--- usage was known.
-WITH ends AS (
-    SELECT 0 AS weeks, 1 AS w1, 1 AS w4, 1 AS w8, 1 AS w13, 1 AS w26, 1 AS w52, 1 AS w56
-    UNION ALL
-    SELECT 1 AS weeks, -1 AS w1, 0 AS w4, 0 AS w8, 0 AS w13, 0 AS w26, 0 AS w52, 0 AS w56
-    UNION ALL
-    SELECT 4 AS weeks, 0 AS w1, -1 AS w4, 0 AS w8, 0 AS w13, 0 AS w26, 0 AS w52, 0 AS w56
-    UNION ALL
-    SELECT 8 AS weeks, 0 AS w1, 0 AS w4, -1 AS w8, 0 AS w13, 0 AS w26, 0 AS w52, 0 AS w56
-    UNION ALL
-    SELECT 13 AS weeks, 0 AS w1, 0 AS w4, 0 AS w8, -1 AS w13, 0 AS w26, 0 AS w52, 0 AS w56
-    UNION ALL
-    SELECT 26 AS weeks, 0 AS w1, 0 AS w4, 0 AS w8, 0 AS w13, -1 AS w26, 0 AS w52, 0 AS w56
-    UNION ALL
-    SELECT 52 AS weeks, 0 AS w1, 0 AS w4, 0 AS w8, 0 AS w13, 0 AS w26, -1 AS w52, 0 AS w56
-    UNION ALL
-    SELECT 56 AS weeks, 0 AS w1, 0 AS w4, 0 AS w8, 0 AS w13, 0 AS w26, 0 AS w52, -1 AS w56
-),
-
-changes AS (
+-- Grain in: usage_moves. Grain out: one row per account and snapshot of account_weeks after run.settled_at.
+-- *_wN = N weeks; seat_weeks = users summed over weeks; quiet_* = only weeks without a campaign day, as believed when
+-- they closed; usage_rows > 0 once usage was known. Running sums stand apart from their changes: over rows of a known
+-- number they are several times cheaper.
+WITH standing AS (
     SELECT
-        u.*,
-        w.is_quiet
-    FROM usage_changes AS u
-    INNER JOIN usage_weeks AS w
-        ON u.account_id = w.account_id AND u.week_start = w.week_start
-    CROSS JOIN run AS r
-    -- The longest window lets a week go 57 weeks after its start.
-    WHERE u.as_of > r.settled_at OR u.week_start + INTERVAL 399 DAY > r.settled_at
-),
-
--- At its end a change leaves the window; known only after its end it never enters.
-moved AS (
-    SELECT
-        c.*,
-        e.*,
-        CASE
-            WHEN e.weeks = 0 THEN c.as_of
-            ELSE GREATEST(c.as_of, c.week_start + (e.weeks + 1) * INTERVAL 7 DAY)
-        END AS moved_at
-    FROM changes AS c
-    CROSS JOIN ends AS e
-),
-
-summed AS (
-    SELECT
-        m.account_id,
-        m.moved_at AS as_of,
-        CAST(SUM(CASE WHEN m.weeks = 0 THEN 1 ELSE 0 END) AS BIGINT) AS usage_rows,
-        CAST(SUM(m.w1 * m.core_events) AS BIGINT) AS core_w1,
-        CAST(SUM(m.w4 * m.core_events) AS BIGINT) AS core_w4,
-        CAST(SUM(m.w13 * m.core_events) AS BIGINT) AS core_w13,
-        CAST(SUM(m.w8 * m.collab_events) AS BIGINT) AS collab_w8,
-        CAST(SUM(m.w13 * m.collab_events) AS BIGINT) AS collab_w13,
-        CAST(SUM(m.w26 * m.collab_events) AS BIGINT) AS collab_w26,
-        CAST(SUM(m.w13 * m.all_events) AS BIGINT) AS all_w13,
-        CAST(SUM(m.w1 * m.users) AS BIGINT) AS seat_weeks_w1,
-        CAST(SUM(m.w4 * m.users) AS BIGINT) AS seat_weeks_w4,
-        CAST(SUM(m.w8 * m.users) AS BIGINT) AS seat_weeks_w8,
-        CAST(SUM(m.w13 * m.users) AS BIGINT) AS seat_weeks_w13,
-        CAST(SUM(m.w26 * m.users) AS BIGINT) AS seat_weeks_w26,
-        CAST(SUM(m.w52 * m.users) AS BIGINT) AS seat_weeks_w52,
-        CAST(SUM(m.w56 * m.users) AS BIGINT) AS seat_weeks_w56,
-        CAST(SUM(m.w4 * m.user_days) AS BIGINT) AS user_days_w4,
-        CAST(SUM(m.w4 * m.sessions) AS BIGINT) AS sessions_w4,
-        CAST(SUM(m.w4 * m.active_seconds) AS BIGINT) AS active_seconds_w4,
-        CAST(SUM(m.w52 * m.is_quiet * m.core_events) AS BIGINT) AS quiet_core_w52,
-        CAST(SUM(m.w52 * m.is_quiet * m.collab_events) AS BIGINT) AS quiet_collab_w52,
-        CAST(SUM(m.w52 * m.is_quiet * m.users) AS BIGINT) AS quiet_seat_weeks_w52
-    FROM moved AS m
-    CROSS JOIN run AS r
-    WHERE m.moved_at > r.settled_at
-    GROUP BY m.account_id, m.moved_at
-),
-
-lasts AS (
-    SELECT
-        c.account_id,
-        c.as_of,
-        MAX(c.last_core_on) AS last_core_on
-    FROM usage_changes AS c
-    CROSS JOIN run AS r
-    WHERE c.as_of > r.settled_at
-    GROUP BY c.account_id, c.as_of
-),
-
-used AS (
-    SELECT
-        c.account_id,
-        c.week_start,
-        MIN(c.as_of) AS as_of
-    FROM usage_changes AS c
-    INNER JOIN usage_weeks AS w
-        ON c.account_id = w.account_id AND c.week_start = w.week_start
-    WHERE c.all_events > 0 AND w.is_live = 1
-    GROUP BY c.account_id, c.week_start
-),
-
-used_weeks AS (
-    SELECT
-        u.account_id,
-        u.as_of,
-        COUNT(*) AS usable_weeks
-    FROM used AS u
-    CROSS JOIN run AS r
-    WHERE u.as_of > r.settled_at
-    GROUP BY u.account_id, u.as_of
-),
-
-standing AS (
-    SELECT
-        a.account_id,
-        a.week_start,
-        a.as_of,
-        MAX(COALESCE(l.last_core_on, b.last_core_on)) OVER known AS last_core_on,
-        CAST(SUM(COALESCE(d.usable_weeks, b.usable_weeks, 0)) OVER known AS BIGINT) AS usable_weeks,
-        CAST(SUM(COALESCE(s.usage_rows, b.usage_rows, 0)) OVER known AS BIGINT) AS usage_rows,
-        CAST(SUM(COALESCE(s.core_w1, b.core_w1, 0)) OVER known AS BIGINT) AS core_w1,
-        CAST(SUM(COALESCE(s.core_w4, b.core_w4, 0)) OVER known AS BIGINT) AS core_w4,
-        CAST(SUM(COALESCE(s.core_w13, b.core_w13, 0)) OVER known AS BIGINT) AS core_w13,
-        CAST(SUM(COALESCE(s.collab_w8, b.collab_w8, 0)) OVER known AS BIGINT) AS collab_w8,
-        CAST(SUM(COALESCE(s.collab_w13, b.collab_w13, 0)) OVER known AS BIGINT) AS collab_w13,
-        CAST(SUM(COALESCE(s.collab_w26, b.collab_w26, 0)) OVER known AS BIGINT) AS collab_w26,
-        CAST(SUM(COALESCE(s.all_w13, b.all_w13, 0)) OVER known AS BIGINT) AS all_w13,
-        CAST(SUM(COALESCE(s.seat_weeks_w1, b.seat_weeks_w1, 0)) OVER known AS BIGINT) AS seat_weeks_w1,
-        CAST(SUM(COALESCE(s.seat_weeks_w4, b.seat_weeks_w4, 0)) OVER known AS BIGINT) AS seat_weeks_w4,
-        CAST(SUM(COALESCE(s.seat_weeks_w8, b.seat_weeks_w8, 0)) OVER known AS BIGINT) AS seat_weeks_w8,
-        CAST(SUM(COALESCE(s.seat_weeks_w13, b.seat_weeks_w13, 0)) OVER known AS BIGINT) AS seat_weeks_w13,
-        CAST(SUM(COALESCE(s.seat_weeks_w26, b.seat_weeks_w26, 0)) OVER known AS BIGINT) AS seat_weeks_w26,
-        CAST(SUM(COALESCE(s.seat_weeks_w52, b.seat_weeks_w52, 0)) OVER known AS BIGINT) AS seat_weeks_w52,
-        CAST(SUM(COALESCE(s.seat_weeks_w56, b.seat_weeks_w56, 0)) OVER known AS BIGINT) AS seat_weeks_w56,
-        CAST(SUM(COALESCE(s.user_days_w4, b.user_days_w4, 0)) OVER known AS BIGINT) AS user_days_w4,
-        CAST(SUM(COALESCE(s.sessions_w4, b.sessions_w4, 0)) OVER known AS BIGINT) AS sessions_w4,
-        CAST(SUM(COALESCE(s.active_seconds_w4, b.active_seconds_w4, 0)) OVER known AS BIGINT) AS active_seconds_w4,
-        CAST(SUM(COALESCE(s.quiet_core_w52, b.quiet_core_w52, 0)) OVER known AS BIGINT) AS quiet_core_w52,
-        CAST(SUM(COALESCE(s.quiet_collab_w52, b.quiet_collab_w52, 0)) OVER known AS BIGINT) AS quiet_collab_w52,
-        CAST(SUM(COALESCE(s.quiet_seat_weeks_w52, b.quiet_seat_weeks_w52, 0)) OVER known AS BIGINT)
-            AS quiet_seat_weeks_w52,
-        CAST(SUM(COALESCE(r.users_w4, b.users_w4, 0)) OVER known AS BIGINT) AS users_w4,
-        CAST(SUM(COALESCE(r.families_w13, b.families_w13, 0)) OVER known AS BIGINT) AS families_w13,
-        CAST(SUM(COALESCE(r.shared_families_w13, b.shared_families_w13, 0)) OVER known AS BIGINT)
-            AS shared_families_w13
-    FROM account_weeks AS a
-    LEFT JOIN summed AS s
-        ON a.account_id = s.account_id AND a.as_of = s.as_of
-    LEFT JOIN usage_reach AS r
-        ON a.account_id = r.account_id AND a.as_of = r.as_of
-    LEFT JOIN lasts AS l
-        ON a.account_id = l.account_id AND a.as_of = l.as_of
-    LEFT JOIN used_weeks AS d
-        ON a.account_id = d.account_id AND a.as_of = d.as_of
-    LEFT JOIN settled_windows AS b
-        ON a.account_id = b.account_id AND a.as_of = b.as_of
-    CROSS JOIN run AS q
-    WHERE a.as_of >= q.settled_at
-    WINDOW known AS (PARTITION BY a.account_id ORDER BY a.as_of ROWS UNBOUNDED PRECEDING)
+        account_id,
+        week_start,
+        as_of,
+        MAX(last_core_on) OVER known AS last_core_on,
+        CAST(SUM(usable_weeks) OVER known AS BIGINT) AS usable_weeks,
+        CAST(SUM(usage_rows) OVER known AS BIGINT) AS usage_rows,
+        CAST(SUM(core_w1) OVER known AS BIGINT) AS core_w1,
+        CAST(SUM(core_w4) OVER known AS BIGINT) AS core_w4,
+        CAST(SUM(core_w13) OVER known AS BIGINT) AS core_w13,
+        CAST(SUM(collab_w8) OVER known AS BIGINT) AS collab_w8,
+        CAST(SUM(collab_w13) OVER known AS BIGINT) AS collab_w13,
+        CAST(SUM(collab_w26) OVER known AS BIGINT) AS collab_w26,
+        CAST(SUM(all_w13) OVER known AS BIGINT) AS all_w13,
+        CAST(SUM(seat_weeks_w1) OVER known AS BIGINT) AS seat_weeks_w1,
+        CAST(SUM(seat_weeks_w4) OVER known AS BIGINT) AS seat_weeks_w4,
+        CAST(SUM(seat_weeks_w8) OVER known AS BIGINT) AS seat_weeks_w8,
+        CAST(SUM(seat_weeks_w13) OVER known AS BIGINT) AS seat_weeks_w13,
+        CAST(SUM(seat_weeks_w26) OVER known AS BIGINT) AS seat_weeks_w26,
+        CAST(SUM(seat_weeks_w52) OVER known AS BIGINT) AS seat_weeks_w52,
+        CAST(SUM(seat_weeks_w56) OVER known AS BIGINT) AS seat_weeks_w56,
+        CAST(SUM(user_days_w4) OVER known AS BIGINT) AS user_days_w4,
+        CAST(SUM(sessions_w4) OVER known AS BIGINT) AS sessions_w4,
+        CAST(SUM(active_seconds_w4) OVER known AS BIGINT) AS active_seconds_w4,
+        CAST(SUM(quiet_core_w52) OVER known AS BIGINT) AS quiet_core_w52,
+        CAST(SUM(quiet_collab_w52) OVER known AS BIGINT) AS quiet_collab_w52,
+        CAST(SUM(quiet_seat_weeks_w52) OVER known AS BIGINT) AS quiet_seat_weeks_w52,
+        CAST(SUM(quiet_weeks_w52) OVER known AS BIGINT) AS quiet_weeks_w52,
+        CAST(SUM(users_w4) OVER known AS BIGINT) AS users_w4,
+        CAST(SUM(families_w13) OVER known AS BIGINT) AS families_w13,
+        CAST(SUM(shared_families_w13) OVER known AS BIGINT) AS shared_families_w13
+    FROM usage_moves
+    WINDOW known AS (PARTITION BY account_id ORDER BY as_of ROWS UNBOUNDED PRECEDING)
 )
 
 SELECT s.*

@@ -29,7 +29,10 @@ FIRST, WEEKS, USERS, ROWS_PER_ACCOUNT = datetime(2022, 1, 3, tzinfo=UTC), 103, 5
 LAST = FIRST + WEEKS * WEEK
 ACCOUNTS = max(1, rows_wanted("PULSE_BENCH_USAGE_ROWS", 1_000_000) // ROWS_PER_ACCOUNT)
 MONDAYS = tuple(FIRST + number * WEEK for number in range(1, WEEKS + 1))
-ROLLING = ("usage_starts", "usage_user_weeks", "usage_users", "usage_changes", "usage_reach", "usage_windows")
+ROLLING = (
+    *("usage_starts", "usage_user_weeks", "usage_users", "usage_changes", "usage_reach", "usage_moves"),
+    "usage_windows",
+)
 """The steps from daily rows to rolling sums."""
 
 BEGUN = f"TIMESTAMPTZ '{FIRST.isoformat()}'"

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+import pyarrow.parquet as pq
 import pytest
 
 from features.audit import audit
@@ -16,7 +17,8 @@ from features.build import build_at, late_as_ofs
 from features.errors import IntegrityError
 from features.manifest import Dataset, StoredFile
 from features.settings import Home
-from features.settled import ROWS, Settled
+from features.settled import STEPS_SETTLED, Settled
+from features.settled_rows import SETTLED_ROWS
 from features.steps import STEPS, step_sql
 from features.usage_layer import reading
 from features.warehouse import open_engine
@@ -28,6 +30,7 @@ from tests.features.test_point_in_time import Tables, parted
 MONDAYS = tuple(FIRST + timedelta(weeks=week) for week in (50, 51, 52, 53))
 SEED = 11
 WEEK = timedelta(weeks=1)
+SEGMENT = "broadcaster"
 
 
 def tie(account: str, user: str, day: datetime, known: datetime) -> Row:
@@ -88,6 +91,15 @@ def weeks_of(files: Sequence[StoredFile]) -> set[str]:
     return {file.facts["week"] for file in files if "week" in file.facts}
 
 
+def kept_answers(home: Home) -> dict[str, list[str]]:
+    """Every kept row of each step that goes on by snapshot, in one order."""
+    dataset = Dataset(home.root / "kept" / "windows")
+    rows: dict[str, list[str]] = {step: [] for step in STEPS_SETTLED}
+    for entry, path in zip(dataset.entries(), dataset.files(), strict=True):
+        rows[entry.facts["step"]] += map(repr, pq.read_table(path).to_pylist())
+    return {step: sorted(told) for step, told in rows.items()}
+
+
 def differing(home: Home, as_ofs: Sequence[datetime]) -> tuple[dict[str, int], int]:
     found = audit(home, as_ofs)
     return found.cells(), found.rows()
@@ -97,6 +109,15 @@ def test_week_by_week_is_what_all_at_once_is(weekly: Home, whole: Home) -> None:
     assert snapshots(weekly) == snapshots(whole)
     # The audit reads rows, and nothing that is kept.
     assert differing(weekly, [MONDAYS[-1]]) == ({}, 0)
+
+
+def test_what_is_kept_week_by_week_is_what_one_build_keeps(weekly: Home, whole: Home) -> None:
+    kept = kept_answers(weekly)
+    assert kept == kept_answers(whole)
+    assert all(kept.values())
+    # So that each build went on from the one before it, and did not begin anew.
+    firsts = {file.facts["first"] for file in kept_files(weekly, "windows")}
+    assert {monday.isoformat() for monday in MONDAYS[1:]} <= firsts
 
 
 def test_a_snapshot_built_with_one_long_before_is_the_one_built_without(own: Home, whole: Home) -> None:
@@ -134,7 +155,7 @@ def test_only_weeks_of_new_rows_are_worked_up_again(own: Home, tmp_path: Path) -
     assert weeks_of(changed) == {(day - timedelta(days=day.weekday())).date().isoformat()}
     # The snapshots of before are not touched by what was known later, so their sums are gone on from.
     newest = [file for file in kept_files(own, "windows") if file.facts["first"] > MONDAYS[-1].isoformat()]
-    assert [file.facts["last"] for file in newest] == [(MONDAYS[-1] + WEEK).isoformat()]
+    assert {file.facts["last"] for file in newest} == {(MONDAYS[-1] + WEEK).isoformat()}
     assert differing(own, [MONDAYS[-1] + WEEK]) == ({}, 0)
 
 
@@ -144,27 +165,42 @@ def test_late_rows_unsettle_what_they_change_and_nothing_before(tmp_path: Path, 
     early, late = torn(told(), Random(1), 1 / 2, since=since)  # noqa: S311 - no secret
     take_in(home, export(tmp_path / "early", early))
     build_at(home, MONDAYS)
-    settled = {file.facts["last"]: file for file in kept_files(home, "windows")}
+    settled = {file.name: file for file in kept_files(home, "windows")}
     take_in(home, export(tmp_path / "late", late), days=7)
     assert late_as_ofs(home) == MONDAYS[2:]
     build_at(home, late_as_ofs(home))
     assert snapshots(home) == snapshots(whole)
-    again = {file.facts["last"]: file for file in kept_files(home, "windows")}
-    before = MONDAYS[1].isoformat()
-    assert {last: file for last, file in again.items() if last <= before} == {
-        last: file for last, file in settled.items() if last <= before
-    }
-    assert again[MONDAYS[2].isoformat()] != settled[MONDAYS[2].isoformat()]
+    again = {file.name: file for file in kept_files(home, "windows")}
+    before = {name for name, file in settled.items() if file.facts["last"] <= MONDAYS[1].isoformat()}
+    assert {name: again[name] for name in before} == {name: settled[name] for name in before}
+    windows = f"usage_windows.{MONDAYS[2].date()}"
+    assert again[windows] != settled[windows]
+    assert kept_answers(home) == kept_answers(whole)
 
 
-def test_use_before_an_accounts_first_week_unsettles_all(own: Home, tmp_path: Path) -> None:
+@pytest.mark.parametrize("weeks", [9, 40])
+def test_use_before_an_accounts_first_week_unsettles_all(own: Home, tmp_path: Path, weeks: int) -> None:
     # Known after the last build, so nothing is late; but windows of so many rows now begin earlier.
     monday = MONDAYS[-1] + WEEK
-    rows = [tie("a3", "early", FIRST - number * WEEK, MONDAYS[-1] + timedelta(days=1)) for number in (1, 9)]
+    rows = [tie("a3", "early", FIRST - number * WEEK, MONDAYS[-1] + timedelta(days=1)) for number in (1, weeks)]
     take_in(own, export(tmp_path / "more", {"usage_daily": rows}), days=9)
     assert late_as_ofs(own) == ()
     build_at(own, [monday])
-    assert kept_files(own, "windows")[0].facts["first"] < FIRST.isoformat()
+    begun = min(file.facts["first"] for file in kept_files(own, "windows"))
+    # The contracts of this company begin thirty weeks before its usage; the company's first week is that of all rows.
+    assert begun == (FIRST - max(weeks, 30) * WEEK).isoformat()
+    assert differing(own, [monday]) == ({}, 0)
+
+
+def test_a_segment_that_nobody_was_in_before_unsettles_all(own: Home, tmp_path: Path) -> None:
+    # A segment has a level at every snapshot, so that a newcomer has one to be set against in its first week.
+    monday, known = MONDAYS[-1] + WEEK, MONDAYS[-1] + timedelta(days=1)
+    state: Row = {"account_id": "a1", "segment": SEGMENT, "hq_tz": "UTC", "op": "upsert"}
+    state |= {"valid_from": known, "event_at": known, "available_at": known}
+    take_in(own, export(tmp_path / "more", {"accounts_history": [state]}), days=9)
+    build_at(own, [monday])
+    levels = kept_answers(own)["segment_levels"]
+    assert 0 < len([row for row in levels if SEGMENT in row]) == len([row for row in levels if "studio" in row])
     assert differing(own, [monday]) == ({}, 0)
 
 
@@ -183,18 +219,26 @@ def test_a_kept_file_that_is_not_the_one_that_was_written_is_refused(own: Home, 
 
 
 def test_other_sql_makes_what_is_kept_again(own: Home) -> None:
-    assert Settled(own, MONDAYS[-1], "another text").files() == []
+    other = Settled(own, MONDAYS[-1], "another text")
+    assert [other.files(step) for step in STEPS_SETTLED] == [[]] * len(STEPS_SETTLED)
 
 
-def test_the_rows_to_go_on_from_have_the_columns_of_their_step(own: Home) -> None:
-    (*_, file) = Dataset(own.root / "kept" / "windows").files()
+@pytest.mark.parametrize("step", SETTLED_ROWS)
+def test_the_rows_to_go_on_from_have_the_columns_of_their_step(weekly: Home, step: str) -> None:
+    dataset = Dataset(weekly.root / "kept" / "windows")
+    told = zip(dataset.entries(), dataset.files(), strict=True)
+    files = [path for entry, path in told if entry.facts["step"] == step]
     with open_engine(threads=1) as engine:
-        engine.name("stored", [file])
-        assert engine.fetch("SELECT * FROM stored LIMIT 0").schema.equals(ROWS)
+        engine.name("stored", files)
+        assert engine.fetch("SELECT * FROM stored LIMIT 0").schema.equals(SETTLED_ROWS[step][1])
 
 
-def test_only_the_reach_and_the_windows_look_at_what_is_settled() -> None:
-    assert {step for step in STEPS if ".settled_at" in step_sql(step)} == {"usage_reach", "usage_windows"}
+def test_the_steps_that_look_at_what_is_settled_are_kept_or_read_by_one_that_is() -> None:
+    looking = {step for step in STEPS if ".settled_at" in step_sql(step)}
+    assert looking == {*STEPS_SETTLED, "usage_reach", "usage_moves"}
+    for part in ("usage_reach", "usage_moves"):
+        readers = {step for step in STEPS if reading(step_sql(step), {part: "x"}) != step_sql(step)}
+        assert readers <= {"usage_moves", "usage_windows"}
 
 
 def test_a_text_reads_other_relations_where_it_names_them_whole() -> None:
