@@ -29,6 +29,7 @@ from serving.request_log import Tell
 from serving.scorer import ScoredAccount
 from serving.settings import ServiceSettings
 from serving.source_board import SourceBoard
+from serving.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class ServiceContext:
     sources: SourceBoard
     door: Door
     metrics: ServiceMetrics
+    turns: Turns
     tell: Tell
     clock: Clock
     judged_at: Clock
@@ -85,6 +87,7 @@ class ServiceContext:
             sources=SourceBoard(settings.home),
             door=door,
             metrics=metrics,
+            turns=Turns(),
             tell=tell,
             clock=clock,
             judged_at=judging_clock(settings.as_of, clock),

@@ -31,10 +31,12 @@ from serving.connection import careful
 from serving.context import ServiceContext
 from serving.foreign_logs import taken_over
 from serving.guard import Guard
+from serving.live import scorer_of
 from serving.pages.routes import page_routes
 from serving.request_log import json_lines
 from serving.settings import ServiceSettings
 from serving.tracing import Tracing
+from serving.turns import settled
 
 _NEVER = timedelta(hours=1)
 """BentoML's own time limit, out of the way: the guard's is shorter and answers in our format."""
@@ -46,7 +48,8 @@ _KEEP_ALIVE_SECONDS = 5
 _WAITING = 128
 """Connections that may wait to be taken; the guard refuses beyond its limit, with an answer."""
 
-_CONTEXT = ServiceContext.of(ServiceSettings.from_environment(), tell=json_lines())
+_SETTINGS = ServiceSettings.from_environment()
+_CONTEXT = ServiceContext.of(_SETTINGS, tell=json_lines(), opener=settled(scorer_of(_SETTINGS.home)))
 _TRACING = Tracing.from_environment()
 
 

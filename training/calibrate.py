@@ -15,7 +15,6 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.optimize import minimize
 from scipy.special import expit
 
 from features.errors import NoUsableSignal
@@ -175,6 +174,8 @@ def fit_platt(
     ``prior.of(g) / 2 * offset^2``: as much information as that many events carry, since for rare outcomes the
     information on an intercept is the number of events.
     """
+    from scipy.optimize import minimize  # noqa: PLC0415  a third of a second; needed to fit, not to score
+
     events = int((y > 0).sum())
     if events == 0:
         raise _no_signal("no event")

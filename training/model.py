@@ -1,8 +1,7 @@
 """How does a model reach those who score with it, without a damaged file ever reaching LightGBM?
 
 The door of this room for serving. A bundle is loaded only after every file of it matched its SHA-256, because a
-damaged model file ends the process. ``python -m training.model FOLDER`` proves a bundle on its golden rows in a
-process of its own.
+damaged model file ends the process. :func:`prove_in_child` proves a bundle on its golden rows in a process of its own.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from features.catalogue import feature_list_hash
-from features.errors import EXIT_OK, ConfigError, PulseError, exit_code
+from features.errors import EXIT_OK, ConfigError
 from features.vocabulary import Subcategory
 from training.bundle import OFFSET_OWNERS, SCORE_COLUMNS, Bundle, now_inputs, owners_of
 from training.bundle_files import (
@@ -133,7 +131,7 @@ def prove_in_child(folder: Path, *, timeout: timedelta = timedelta(seconds=60)) 
     Raises:
         IntegrityError: the child refused the bundle, died, or took too long.
     """
-    command = [sys.executable, "-m", "training.model", str(folder)]
+    command = [sys.executable, "-m", "training.proof", str(folder)]
     seconds = timeout.total_seconds()
     try:
         ended = subprocess.run(command, check=False, capture_output=True, timeout=seconds)  # noqa: S603
@@ -141,17 +139,6 @@ def prove_in_child(folder: Path, *, timeout: timedelta = timedelta(seconds=60)) 
         raise damaged(folder, MODEL, f"a proof that ran over {timeout}") from cause
     if ended.returncode != EXIT_OK:
         raise damaged(folder, MODEL, f"a proof that ended with code {ended.returncode}")
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Prove the bundle in the folder given; the exit code is 0, or the failure's own (7 for an unusable bundle)."""
-    try:
-        bundle = check_golden(Path(arguments[0]))
-    except PulseError as error:
-        sys.stderr.write(f"{error}\n")
-        return exit_code(error)
-    sys.stdout.write(f"{bundle.version}\n")
-    return EXIT_OK
 
 
 def _assembled(text: str, documents: dict[str, dict[str, Any]], manifest: dict[str, Any], threads: int) -> Bundle:
@@ -190,7 +177,3 @@ def _require_own_columns(bundle: Bundle, names: dict[str, Any], folder: Path) ->
     own = tuple(bundle.booster.feature_name()) == bundle.inputs
     if not own or feature_list_hash(bundle.inputs) != names["inputs_hash"]:
         raise damaged(folder, FEATURES, "other columns than the booster's")
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -22,8 +22,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import beta
-from sklearn.isotonic import isotonic_regression
 
 from training.periods import Floats
 
@@ -130,6 +128,8 @@ class _Blocks:
 
 
 def _fits(seen: Floats, left: Floats, *, label: float) -> _Blocks:
+    from sklearn.isotonic import isotonic_regression  # noqa: PLC0415  seconds; needed to make tables, not to read them
+
     blocks = []
     for place in range(len(seen)):
         trials, leavers = seen.copy(), left.copy()
@@ -143,6 +143,8 @@ def _fits(seen: Floats, left: Floats, *, label: float) -> _Blocks:
 
 
 def _limit(share: float, blocks: _Blocks) -> Floats:
+    from scipy.stats import beta  # noqa: PLC0415  as above
+
     # A beta distribution without leavers (or stayers) is the point 0 (or 1), which scipy calls not a number.
     limit = np.nan_to_num(beta.ppf(share, blocks.left, blocks.seen - blocks.left), nan=-1.0)
     return np.select([blocks.left <= 0, blocks.left >= blocks.seen], [0.0, 1.0], default=limit)

@@ -64,7 +64,8 @@ class SessionStore:
         if row is None:
             return None
         begun, seen = datetime.fromisoformat(row["begun_at"]), datetime.fromisoformat(row["seen_at"])
-        if at - begun >= self._rules.longest or at - seen >= self._rules.idle:
+        # Of a session that seems to begin or to be used later than now the clock was ahead: it may not last till then.
+        if abs(at - begun) >= self._rules.longest or abs(at - seen) >= self._rules.idle:
             with self._tables.writing() as writer:
                 writer.execute(sa.delete(SESSIONS).where(wanted))
             return None

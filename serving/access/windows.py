@@ -31,9 +31,9 @@ _TAKEN = sa.Table(
 )
 # Written as text, these do not queue up for the one writer of a state on a server, as what is declared does: counts
 # have locks of their own.
-_LEFT = sa.text("DELETE FROM taken WHERE name = :name AND at <= :since")
+_LEFT = sa.text("DELETE FROM taken WHERE name = :name AND (at <= :since OR at > :until)")
 _DONE = sa.text("INSERT INTO taken (name, at) VALUES (:name, :at)")
-_OLD = sa.text("DELETE FROM taken WHERE at <= :since")
+_OLD = sa.text("DELETE FROM taken WHERE at <= :since OR at > :until")
 _SWEEP_EVERY = 500
 _BUSY_SECONDS = 5.0
 _LONGEST_SECONDS = 3600
@@ -41,7 +41,11 @@ _LONGEST_SECONDS = 3600
 
 
 class SqlWindows(Storage, MovingWindowSupport):
-    """Moving windows in a table. ``seconds`` tells the time as seconds since 1970."""
+    """Moving windows in a table. ``seconds`` tells the time as seconds since 1970.
+
+    What lies more than a window ahead was done while the clock was ahead: it counts no more, or whoever had no more
+    left would have to wait until the time that the clock told then.
+    """
 
     STORAGE_SCHEME = None
 
@@ -70,22 +74,22 @@ class SqlWindows(Storage, MovingWindowSupport):
     def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Count something done, unless the window is full."""
         now = self._seconds()
-        if amount > limit or self._within(key, now - expiry)[1] + amount > limit:
+        if amount > limit or self._within(key, now, expiry)[1] + amount > limit:
             return False  # a flood costs a read each, never a write
         with self._engine.begin() as connection:
             self._lock(connection, key)
-            connection.execute(_LEFT, {"name": key, "since": now - expiry})
-            if (connection.scalar(_count(key, now - expiry)) or 0) + amount > limit:
+            connection.execute(_LEFT, {"name": key, "since": now - expiry, "until": now + expiry})
+            if (connection.scalar(_count(key)) or 0) + amount > limit:
                 return False
             connection.execute(_DONE, [{"name": key, "at": now}] * amount)
             if next(self._acts) % _SWEEP_EVERY == 0:
-                connection.execute(_OLD, {"since": now - _LONGEST_SECONDS})
+                connection.execute(_OLD, {"since": now - _LONGEST_SECONDS, "until": now + _LONGEST_SECONDS})
         return True
 
     def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:  # noqa: ARG002  theirs
         """When the oldest thing in the window was done, and how many are in it."""
         now = self._seconds()
-        oldest, found = self._within(key, now - expiry)
+        oldest, found = self._within(key, now, expiry)
         return (now if oldest is None else oldest), found
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
@@ -94,7 +98,8 @@ class SqlWindows(Storage, MovingWindowSupport):
 
     def get(self, key: str) -> int:
         """How many rows are there of a name, old ones included."""
-        return self._within(key, 0.0)[1]
+        with self._engine.connect() as connection:
+            return connection.scalar(_count(key)) or 0
 
     def get_expiry(self, key: str) -> float:
         """Not for moving windows."""
@@ -118,8 +123,9 @@ class SqlWindows(Storage, MovingWindowSupport):
         """Give the database back."""
         self._engine.dispose()
 
-    def _within(self, key: str, since: float) -> tuple[float | None, int]:
-        wanted = sa.select(sa.func.min(_TAKEN.c.at), sa.func.count()).where(_TAKEN.c.name == key, _TAKEN.c.at > since)
+    def _within(self, key: str, now: float, expiry: int) -> tuple[float | None, int]:
+        inside = (_TAKEN.c.at > now - expiry) & (_TAKEN.c.at <= now + expiry)
+        wanted = sa.select(sa.func.min(_TAKEN.c.at), sa.func.count()).where(_TAKEN.c.name == key, inside)
         with self._engine.connect() as connection:
             oldest, found = connection.execute(wanted).one()
             return oldest, found
@@ -131,8 +137,8 @@ class SqlWindows(Storage, MovingWindowSupport):
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": key})
 
 
-def _count(key: str, since: float) -> sa.Select[Any]:
-    return sa.select(sa.func.count()).where(_TAKEN.c.name == key, _TAKEN.c.at > since)
+def _count(key: str) -> sa.Select[Any]:
+    return sa.select(sa.func.count()).where(_TAKEN.c.name == key)
 
 
 def _make_quick(connection: Any, _record: Any) -> None:

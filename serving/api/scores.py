@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -12,7 +14,7 @@ from serving.api.arrow import ANSWER, QUESTION, ArrowRoute, arrow_response, want
 from serving.api.describe import problems
 from serving.context import ServiceContext, context_of, teams_of
 from serving.own_accounts import own_answers
-from serving.schemas import ScoreRequest, ScoreResponse
+from serving.schemas import ScoreRequest, ScoreResponse, ScoreResult
 
 router = APIRouter(tags=["scores"], route_class=ArrowRoute)
 
@@ -38,20 +40,49 @@ def score(
     answering, judged_at = context.challenge.answering(), context.judged_at()
     # Asked before the features are read: what comes online in between may be told as waiting, never the other way.
     waiting = context.events.waiting_since()
-    answers = own_answers(answering.score_accounts(asked.account_ids, judged_at, reasons=False), teams, context.ledger)
-    recorded = context.record(answering, answers)
-    marks = {one.as_of: answering.live.watermarks.at(one.as_of) for one in answers if one.as_of is not None}
-    told = ScoreResponse(
+    told = _Told(arrow=wants_arrow(request))
+
+    def answer(piece: Sequence[str]) -> None:
+        answers = own_answers(answering.score_accounts(piece, judged_at, reasons=False), teams, context.ledger)
+        told.recorded &= context.record(answering, answers)
+        moments = {one.as_of for one in answers if one.as_of is not None}
+        marks = {moment: answering.live.watermarks.at(moment) for moment in moments}
+        for one in answers:
+            told.add(result_out(one, answering.version_of(one), marks[one.as_of] if one.as_of else None, waiting))
+
+    context.turns.each(asked.account_ids, answer)
+    whole = ScoreResponse(
         model_version=answering.live.bundle.version,
         canary_version=answering.canary_version,
         judged_at=judged_at,
-        recorded=recorded,
-        results=[
-            result_out(answer, answering.version_of(answer), marks[answer.as_of] if answer.as_of else None, waiting)
-            for answer in answers
-        ],
+        recorded=told.recorded,
+        results=[],
     )
-    if wants_arrow(request):
-        return arrow_response(told)
-    # Written once by what knows its types: FastAPI would check the answer a second time.
-    return Response(told.model_dump_json(), media_type="application/json")
+    return told.response(whole, asked.account_ids)
+
+
+@dataclass(slots=True)
+class _Told:
+    """What was said of each account so far, as JSON unless a table is asked for. ``recorded``: was all of it kept?"""
+
+    arrow: bool
+    recorded: bool = True
+    _results: dict[str, ScoreResult] = field(default_factory=dict)
+    _texts: dict[str, bytes] = field(default_factory=dict)
+
+    def add(self, result: ScoreResult) -> None:
+        """Keep a result. As JSON at once: thousands of objects would be looked through whenever memory is tidied up."""
+        if self.arrow:
+            self._results[result.account_id] = result
+        else:
+            self._texts[result.account_id] = result.model_dump_json().encode()
+
+    def response(self, whole: ScoreResponse, account_ids: Sequence[str]) -> Response:
+        """The whole answer, its results in the order asked; written once: FastAPI would check it a second time."""
+        if self.arrow:
+            results = [self._results[account_id] for account_id in account_ids]
+            return arrow_response(whole.model_copy(update={"results": results}))
+        parts = [whole.model_dump_json(exclude={"results"}).removesuffix("}").encode(), b',"results":[']
+        for account_id in account_ids:
+            parts += (self._texts[account_id], b",")
+        return Response(b"".join([*parts[:-1], b"]}"]), media_type="application/json")

@@ -21,19 +21,15 @@ from typing import Any
 
 import httpx
 import numpy as np
-import pandas as pd
 import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from features.catalogue import features_of
 from features.settings import Home
-from features.store import FeatureStore
-from features.vocabulary import Subcategory
 from serving.request_log import silent_tell
 from tests.benchmarks.measured import best_of, rows_wanted
 from tests.serving.http_case import Client, service_of
-from tests.serving.service_case import ids, newest, now, stored_home, stored_rows
+from tests.serving.service_case import ids, many_online, now, stored_home
 
 REQUESTS, ROUNDS = rows_wanted("PULSE_BENCH_REQUESTS", 150), 3
 BATCH = 1000
@@ -147,25 +143,10 @@ def test_one_account_beside_an_echo() -> None:
     )
 
 
-def _with_many_online(home: Home) -> list[str]:
-    # The accounts of the small home under as many ids as are asked for.
-    rows = stored_rows(newest())
-    pattern = rows[rows["cohort_status"] == "at_risk"].reset_index(drop=True)
-    asked = [f"acc-{number:04}" for number in range(BATCH)]
-    many = pattern.iloc[np.arange(BATCH) % len(pattern)].reset_index(drop=True)
-    keys = pd.DataFrame({"account_id": asked, "as_of": many["as_of"], "known_at": many["as_of"]})
-    views = {
-        str(part): pd.concat([keys, many[[feature.name for feature in features_of(part)]]], axis=1)
-        for part in Subcategory
-    }
-    assert FeatureStore(home).push(views) == BATCH * len(Subcategory)
-    return asked
-
-
 def test_a_batch_of_a_thousand() -> None:
     with TemporaryDirectory() as folder:
         home = stored_home(Path(folder) / "home")
-        asked, moment = _with_many_online(home), now()
+        asked, moment = list(many_online(home, BATCH, prefix="acc")), now()
         app, context = service_of(home, clock=lambda: moment, tell=silent_tell)
         context.live.refresh()
         context.live.require().bundle.warm()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -13,6 +13,9 @@ from typing import Any
 
 SERVICE = ("serving.api.app", "serving.context", "serving.guard", "uvicorn", "features.journal_work")
 """What a child that serves needs; imported once, before it is forked."""
+
+PATIENCE = 120.0
+"""Seconds that a client waits for one answer."""
 
 
 def claim(says: Connection, root: Path, now: datetime) -> None:
@@ -66,6 +69,20 @@ def serve(says: Connection, root: Path, began: datetime, works: bool) -> None:
     )
     says.send(listener.getsockname()[1])
     asyncio.run(server.serve(sockets=[listener]))
+
+
+def ask_batches(says: Connection, address: str, asked: Sequence[str], scores: Mapping[str, Any], times: int) -> None:
+    """Ask a service for many accounts so many times; say after each whether it was answered, whole and right.
+
+    In a process of its own: to read such an answer takes long enough to hold up whoever else asks from this one.
+    """
+    import httpx  # noqa: PLC0415
+
+    with httpx.Client(base_url=address, timeout=PATIENCE) as client:
+        for _ in range(times):
+            answer = client.post("/v1/score", json={"account_ids": list(asked)})
+            found = [(one["account_id"], one["score"]) for one in answer.json().get("results", [])]
+            says.send(answer.status_code == 200 and found == [(name, scores[name]) for name in asked])
 
 
 def ticking(began: datetime) -> Callable[[], datetime]:

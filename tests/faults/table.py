@@ -19,6 +19,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 PROPERTIES: dict[int, str] = {
     1: "Every score under load is the one that the offline table tells",
     2: "A single score with its features from the online store: how long it takes",
+    3: "SIGTERM: what is in flight is answered, what is new is turned away, and the service ends by itself",
+    4: "Readiness tells the truth at once, whatever is missing, locked or damaged, and the service stays alive",
+    5: "Kill -9 of one of two services: one retry is enough for every request",
     6: "Overload is turned away (429 with when to come back), memory stays bounded, and it is over afterwards",
     7: "Bodies, headers and lists beyond the limits are refused, none ends the service",
     8: "Single scores are answered beside batches of 10,000",
@@ -36,8 +39,11 @@ PROPERTIES: dict[int, str] = {
     29: "NaN, infinity and numbers beyond measure are refused at the edge; no score is null",
     30: "Kill -9 of the service: no acknowledged write is lost or counted twice",
     35: "A database behind a bad line (cut, slow, silent): told within seconds, and used again afterwards",
+    36: "A clock that is wrong or set back: sessions, links, limits and keys keep their rules, nobody is locked out",
     42: "A call that is sent again under its key counts once",
     45: "A batch answers every input once, in order, whatever became of the others",
+    68: "Safe by default: on loopback alone, silent to others, without a key, a person or a well-known password",
+    69: "What is installed is locked by hash, above its floor, free to use, and nothing of ours pickles",
 }
 """What each row claims, by its number in the list of reliability rows."""
 

@@ -96,6 +96,24 @@ def stored_home(root: Path, *, live: str | None = "1") -> Home:
     return home
 
 
+def many_online(home: Home, count: int, *, prefix: str) -> dict[str, str]:
+    """The accounts of the small home once more, under as many new ids as are asked for; told is whose values each has.
+
+    They are online only, with the features of the newest snapshot.
+    """
+    rows = stored_rows(newest())
+    pattern = rows[rows["cohort_status"] == "at_risk"].reset_index(drop=True)
+    many = pattern.iloc[np.arange(count) % len(pattern)].reset_index(drop=True)
+    names = [f"{prefix}-{number:04}" for number in range(count)]
+    keys = pd.DataFrame({"account_id": names, "as_of": many["as_of"], "known_at": many["as_of"]})
+    views = {
+        str(part): pd.concat([keys, many[[feature.name for feature in features_of(part)]]], axis=1)
+        for part in Subcategory
+    }
+    assert FeatureStore(home).push(views) == count * len(Subcategory)
+    return dict(zip(names, many["account_id"], strict=True))
+
+
 @lru_cache(maxsize=1)
 def _template() -> Path:
     root = Path(mkdtemp(prefix="service-case-"))

@@ -29,8 +29,19 @@ from training.promotions import promote
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0
-_PROGRAM = """
-import sys
+LISTENING = """
+import json, sys
+
+def heard(event, facts):
+    if event == "socket.bind" or event in ("socket.connect", "socket.sendto", "socket.getaddrinfo"):
+        told = {"event": event, "address": str(facts[0 if event == "socket.getaddrinfo" else 1])}
+        print(json.dumps(told), file=sys.stderr, flush=True)
+
+sys.addaudithook(heard)
+"""
+"""Has a process tell to whom it speaks, and where it can be spoken to, before it does."""
+
+_PROGRAM = f"""{LISTENING}
 from pathlib import Path
 from features.settings import Home
 from features.vocabulary import parse_moment
@@ -81,6 +92,11 @@ class Process:
         assert self.child.stdout is not None
         said = self.child.stdout.read()
         return said, self.child.wait(PATIENCE)
+
+    def addresses(self, *events: str) -> list[str]:
+        """Which it bound (socket.bind), or spoke to (socket.connect, socket.sendto, socket.getaddrinfo), in order."""
+        told = [json.loads(line) for line in list(self.lines) if line.startswith("{")]
+        return [one["address"] for one in told if one["event"] in events]
 
     def __enter__(self) -> Process:
         return self
@@ -202,6 +218,14 @@ def test_the_log_is_json_and_names_no_account(process: Process) -> None:
         assert "acc-" not in line
         assert "event" in json.loads(line)
     assert "acc-" not in process.client.get("/metrics").text
+
+
+def test_the_service_speaks_to_nobody_and_is_reached_on_loopback_alone(process: Process) -> None:
+    # With a model, its features and all their libraries; without anything: tests/faults/test_safe_by_default.py.
+    process.client.post("/v1/score", json={"account_ids": ids()[:1]})
+    assert process.addresses("socket.connect", "socket.sendto", "socket.getaddrinfo") == []
+    # Some library looks whether there is IPv6, on loopback, too.
+    assert {"('127.0.0.1', 0)"} <= set(process.addresses("socket.bind")) <= {"('127.0.0.1', 0)", "('::1', 0)"}
 
 
 def test_nothing_is_written_outside_the_home(process: Process) -> None:

@@ -37,6 +37,7 @@ class Trained:
     split: TimeSplit
     found: SearchOutcome
     fitted: Fitted
+    of_folds: Calibration
     calibration: Calibration
     caution: Caution
     reference_rows: pd.DataFrame
@@ -72,7 +73,18 @@ def trained(seed: int = 7) -> Trained:
         config=config,
     )
     return Trained(
-        world, snapshots, rows, development, parted, found, fitted, calibration, caution, reference_rows, bundle
+        world,
+        snapshots,
+        rows,
+        development,
+        parted,
+        found,
+        fitted,
+        of_folds,
+        calibration,
+        caution,
+        reference_rows,
+        bundle,
     )
 
 

@@ -52,9 +52,9 @@ def test_risks_are_stated_as_the_model_states_them_but_by_the_fold_that_had_not_
     periods = made.rows[size.astype(bool) & fold.test(made.rows)].head(7 * 15)
     rows = periods[["account_id", "as_of"]].drop_duplicates().merge(made.snapshots, how="left")
     raw = margins(booster, inputs_of(periods), threads=1).reshape(-1, 7)[:, :BEFORE]
-    offsets = rows["segment"].map(made.calibration.segments) + rows["phase"].map(made.calibration.phases)
-    logits = made.calibration.slope * raw + np.array(made.calibration.intercepts[:BEFORE]) + offsets.to_numpy()[:, None]
-    told = stated_risks(booster, rows, Stating(made.calibration, 0.0, SMALL))
+    offsets = rows["segment"].map(made.of_folds.segments) + rows["phase"].map(made.of_folds.phases)
+    logits = made.of_folds.slope * raw + np.array(made.of_folds.intercepts[:BEFORE]) + offsets.to_numpy()[:, None]
+    told = stated_risks(booster, rows, Stating(made.of_folds, 0.0, SMALL))
     assert len(told) == 15
     np.testing.assert_allclose(told, 1 - np.prod(1 - expit(logits), axis=1), atol=1e-12)
 
@@ -63,7 +63,7 @@ def test_thin_accounts_are_drawn_as_the_model_draws_them() -> None:
     made = trained()
     booster, fold = made.found.boosters[-1], made.split.walk_forward[-1]
     rows = made.snapshots[fold.test(made.snapshots)].head(300).reset_index(drop=True)
-    plain, drawn = (stated_risks(booster, rows, Stating(made.calibration, weeks, SMALL)) for weeks in (0.0, 1e12))
+    plain, drawn = (stated_risks(booster, rows, Stating(made.of_folds, weeks, SMALL)) for weeks in (0.0, 1e12))
     ones = np.ones(len(rows))
     timings = [timing_codes(timing_inputs(Timing.of(rows), low * ones, high * ones)) for low, high in WITHIN]
     peers = [rows["segment"], *(pd.Series(codes) for codes in timings)]
@@ -77,9 +77,7 @@ def test_rows_of_no_fold_are_left_out() -> None:
     made = trained()
     parted = replace(made.split, walk_forward=made.split.walk_forward[-1:])
     found = replace(made.found, boosters=made.found.boosters[-1:])
-    told = caution_of(
-        found, parted, made.calibration, snapshots=made.snapshots, decided=made.world.decided, config=SMALL
-    )
+    told = caution_of(found, parted, made.of_folds, snapshots=made.snapshots, decided=made.world.decided, config=SMALL)
     inside = parted.walk_forward[0].test(labelled(made)).sum()
     assert told.spread.regular.rows + told.spread.thin.rows == inside < len(labelled(made))
 
@@ -88,7 +86,7 @@ def test_without_any_labelled_row_every_interval_is_the_whole_range() -> None:
     made = trained()
     old = replace(made.split, final=replace(made.split.final, test_first=made.snapshots["as_of"].min()))
     told = caution_of(
-        made.found, old, made.calibration, snapshots=made.snapshots, decided=made.world.decided, config=SMALL
+        made.found, old, made.of_folds, snapshots=made.snapshots, decided=made.world.decided, config=SMALL
     )
     assert told == Caution(made.caution.half_weight_weeks)
     assert told.spread.regular == NOTHING_KNOWN

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from training.calibrate import Calibration, calibrate
+from training.calibrate import Calibration
 from training.fit import inputs_of, margins
 from training.level import at_own_level
 from training.splits import Fold
 
-from .bundle_case import SMALL, trained
+from .bundle_case import trained
 
 
 def stated(calibration: Calibration, rows: pd.DataFrame) -> float:
@@ -31,7 +31,7 @@ def judged(folds: tuple[Fold, ...]) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def of_folds() -> Calibration:
-    return calibrate(trained().found.out_of_fold, SMALL)
+    return trained().of_folds
 
 
 def test_as_many_leavers_are_stated_as_there_were(of_folds: Calibration) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,10 +17,13 @@ import pytest
 
 from features.errors import IntegrityError
 from training.bundle_files import CALIBRATION, FEATURES, GOLDEN, MANIFEST, MODEL, bundle_hash, json_bytes
+from training.calibrate import calibrate
 from training.fit import fit_hazard, in_smaller_steps
 from training.held_out import caution_of
-from training.model import check_golden, load_bundle, main, prove_in_child
+from training.level import at_own_level
+from training.model import check_golden, load_bundle, prove_in_child
 from training.packing import make_bundle, write_bundle
+from training.proof import NOT_NEEDED, main
 from training.search import search
 
 from .bundle_case import SMALL, provenance, trained
@@ -71,14 +76,15 @@ def test_the_same_data_and_seed_give_the_same_bundle(tmp_path: Path, written: Pa
     found = search(made.development, made.split.walk_forward, SMALL, threads=1)
     params, rounds = in_smaller_steps(found.params, found.rounds, SMALL)
     fitted = fit_hazard(made.development, params, rounds, SMALL, threads=1)
+    of_folds = calibrate(found.out_of_fold, SMALL)
     again = make_bundle(
         fitted,
-        made.calibration,
+        at_own_level(of_folds, fitted.booster, made.development, made.split.walk_forward),
         made.reference_rows,
         caution=caution_of(
             found,
             made.split,
-            made.calibration,
+            of_folds,
             snapshots=made.snapshots,
             decided=made.world.decided,
             config=SMALL,
@@ -115,6 +121,16 @@ def test_another_calibration_is_caught_by_the_golden_rows(copy: Path, capsys: py
         check_golden(copy)
     assert main([str(copy)]) == 7
     assert "golden rows" in capsys.readouterr().err
+
+
+def test_a_proof_brings_in_nothing_that_only_fits(written: Path) -> None:
+    # It is half of the time after which a promotion is live.
+    code = (
+        f"import sys; sys.modules[{NOT_NEEDED!r}] = None; from training.proof import main; code = main(sys.argv[1:])\n"
+        "print(code, sorted({'sklearn.base', 'scipy.stats', 'scipy.optimize', 'numba', 'feast'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(written)], capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n0 []\n"
 
 
 def test_a_sound_bundle_is_proved_in_a_process_of_its_own(written: Path) -> None:
