@@ -120,17 +120,17 @@ def edited(value: float, edit: Edit, amount: float) -> float:
 def _moved(value: float, way: Way, amount: float) -> float:
     match way:
         case Way.SHRINK:
-            return value * (1.0 - amount)
+            return value * (1.0 - amount) if value > 0 else value  # of what is not there nothing can be taken
         case Way.AT_MOST:
             return value if math.isnan(value) else min(value, amount)
         case Way.ADD:
             return value + amount
         case Way.GROW:
-            return value * (1.0 + amount)
+            return value * (1.0 + amount) if value > 0 else value
         case Way.GROW_LOG:
             return value + math.log1p(amount)
         case Way.CLEAR_WHEN_WHOLE:
-            return 0.0 if amount == 1.0 and not math.isnan(value) else value
+            return 0.0 if amount == 1.0 and value > 0 else value
 
 
 def _refused(expected: str, found: str) -> ConfigError:

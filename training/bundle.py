@@ -22,7 +22,7 @@ from training.inputs import AMOUNT_OF_DATA, WORDS, numbers_of, require_columns
 from training.periods import FEATURE_OF_INPUT, TIMING_INPUTS, Floats, Timing, decision_now, timing_inputs
 from training.reference import Reference
 from training.reliability import Bools, abstains, grade_reasons, grades
-from training.scorecard import bands, base_points, health, points_of, points_per_log_odd, risks, summed
+from training.scorecard import bands, base_points, health, points_of, points_per_log_odd, risks, summed, unsigned_zeros
 from training.shrinkage import Ahead, UsualLevels, full_data_weeks, own_weight, pull, segment_level, timing_codes
 from training.venn_abers import NO_SPREAD, RiskSpread, Spread
 
@@ -230,8 +230,7 @@ class Bundle:
 
     def _offset_points(self, offsets: Floats) -> Floats:
         usual = np.array([self.reference.offsets[name] for name in OFFSET_OWNERS])
-        points: Floats = -points_per_log_odd(self.config.scale) * (offsets - usual)
-        return points
+        return unsigned_zeros(-points_per_log_odd(self.config.scale) * (offsets - usual))
 
     def _feature_points(self, rows: pd.DataFrame) -> pd.DataFrame:
         points = self._input_points(self.contributions(rows))

@@ -47,7 +47,12 @@ def base_points(slope: float, intercept: float, usual_log_odds: float, scale: Sc
 
 def points_of(contributions: Floats, usual: Floats, slope: float, scale: ScoreScale) -> Floats:
     """Points per input: its contribution less the reference mean, on the health scale (more is healthier)."""
-    return -points_per_log_odd(scale) * slope * (contributions - usual)
+    return unsigned_zeros(-points_per_log_odd(scale) * slope * (contributions - usual))
+
+
+def unsigned_zeros(numbers: Floats) -> Floats:
+    """The same numbers without a sign on 0, which databases do not keep: a score has to come out again bit for bit."""
+    return numbers + 0.0
 
 
 def summed(columns: Floats, positions: Sequence[int]) -> Floats:
@@ -60,7 +65,7 @@ def summed(columns: Floats, positions: Sequence[int]) -> Floats:
 
 def health(base: float, points: Floats, shift: Floats, scale: ScoreScale) -> Health:
     """Health from group points (n, groups) and the shrinkage ``shift`` in log-odds, held inside 0-100."""
-    shrink = -points_per_log_odd(scale) * shift
+    shrink = unsigned_zeros(-points_per_log_odd(scale) * shift)
     unclipped = base + summed(points, range(points.shape[1])) + shrink
     score = np.clip(unclipped, 0.0, 100.0)
     return Health(score, np.full(len(score), base), shrink, score - unclipped)

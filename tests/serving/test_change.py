@@ -177,9 +177,9 @@ def test_features_that_the_model_does_not_know_are_said(world: World) -> None:
 
 
 def test_a_value_that_goes_missing_is_told_as_missing_and_the_calendar_as_calendar(world: World) -> None:
-    before, _ = next(world.pairs(0, 1))
-    kept = world.kept(before)
     gaps = ["active_seats_par_w4", "usage_par_w13", "nps_last"]
+    before = next(one for one, _ in world.pairs(0, 1) if world.kept(one).features[gaps].notna().all(axis=None))
+    kept = world.kept(before)
     row = kept.features.assign(**dict.fromkeys(gaps, math.nan), weeks_since_wrap=math.nan)
     after = replace(before, as_of=before.as_of + timedelta(weeks=1))
     scored = world.bundles["1"].score(row).iloc[0]

@@ -50,6 +50,10 @@ def asked(service: Service, account: str, *pulls: dict[str, Any]) -> Any:
         (Way.GROW_LOG, -0.1, 0.2, -0.1 + math.log(1.2)),
         (Way.CLEAR_WHEN_WHOLE, 3.0, 1.0, 0.0),
         (Way.CLEAR_WHEN_WHOLE, 3.0, 0.99, 3.0),
+        # Of what is below nothing, nothing can be taken: a lever never makes it worse.
+        (Way.SHRINK, -0.4, 1.0, -0.4),
+        (Way.GROW, -0.5, 0.2, -0.5),
+        (Way.CLEAR_WHEN_WHOLE, -3.0, 1.0, -3.0),
     ],
 )
 def test_a_way_does_what_the_file_says(way: Way, value: float, amount: float, after: float) -> None:
@@ -157,11 +161,11 @@ def test_the_score_after_is_the_models_word_on_the_edited_row(service: Service) 
         # The oracle edits the row by hand, from the words of the file.
         row = answer.assessment.known.frame(answer.account_id, newest(), (NUMBERS, WORDS))
         value = {name: float(row[name].iloc[0]) for name in NUMBERS}
-        row["open_overdue_ratio"] = value["open_overdue_ratio"] * 0
-        row["dunning_stage"] = value["dunning_stage"] * 0
+        row["open_overdue_ratio"] = min(value["open_overdue_ratio"], 0.0)
+        row["dunning_stage"] = min(value["dunning_stage"], 0.0)
         row["open_ticket_age_days"] = min(value["open_ticket_age_days"], 0.0)
         row["ticket_resolution_hours_w13"] = min(value["ticket_resolution_hours_w13"], 24.0)
-        row["unassigned_seat_share"] = value["unassigned_seat_share"] * 0
+        row["unassigned_seat_share"] = min(value["unassigned_seat_share"], 0.0)
         row["seat_adoption_lag_days_w26"] = min(value["seat_adoption_lag_days_w26"], 7.0)
         ratio = value["active_seat_ratio_w4"]
         row["active_seat_ratio_w4"] = ratio if math.isnan(ratio) else max(ratio, min(ratio * 1.2, 1))
@@ -171,7 +175,7 @@ def test_the_score_after_is_the_models_word_on_the_edited_row(service: Service) 
         share = value["collab_share_w13"]
         row["collab_share_w13"] = share if math.isnan(share) else max(share, min(share * 1.2, 1))
         row["champion_inactive_days"] = min(value["champion_inactive_days"], 0.0)
-        row["open_revision_overdue_share"] = value["open_revision_overdue_share"] * 0
+        row["open_revision_overdue_share"] = min(value["open_revision_overdue_share"], 0.0)
         row["approval_latency_hours_w13"] = min(value["approval_latency_hours_w13"], 24.0)
         row["projects_starting_next_60d"] = value["projects_starting_next_60d"] + 1
         expected = bundle.score(row).iloc[0]

@@ -76,7 +76,7 @@ def test_the_cluster_fits_as_well_as_this_machine_does_with_some_seed(far: Fitte
     middle, spread = here.mean(axis=0), np.ptp(here, axis=0)
     told = np.array(on_later_time(far))
     assert (spread < [0.04, 0.01]).all(), "the yardstick is too coarse to prove anything"
-    assert (np.abs(told - middle) <= 1.5 * spread).all(), (told, middle, spread)
+    assert (np.abs(told - middle) <= 2 * spread).all(), (told, middle, spread)
     # And it learnt at all: a base rate has an AUC of one half.
     assert told[0] > 0.7
 

@@ -56,6 +56,13 @@ def test_points_are_healthier_where_the_contribution_is_below_the_usual() -> Non
     assert points[0, 1] == pytest.approx(0.2 * 12 / np.log(2))
 
 
+def test_no_zero_bears_a_sign() -> None:
+    # SQLite gives -0.0 back as 0.0: with a sign, a score that is derived again would differ from the one that was kept.
+    points = points_of(np.array([[0.1, 0.0]]), np.array([0.1, 0.0]), 1.0, SCALE)
+    found = health(60.0, points, np.array([0.0]), SCALE)
+    assert not np.signbit([*points[0], *found.shrink, *found.clip]).any()
+
+
 _logits = hnp.arrays(np.float64, (5, 7), elements=st.floats(-1e3, 1e3))
 
 
