@@ -4,7 +4,7 @@ The calibration is learnt from the models of the folds: slope, intervals and off
 judged weeks that it had not seen. Their level is not: a fold's model knows less history than the one that is kept, and
 what fills up with the years (tenure, a second campaign to compare with, a year of invoices) let them state too many
 leavers, fold after fold. On four made-up companies the true risks were 1.04 to 1.33 times those stated at the folds'
-level, and 0.98 to 1.09 times at the one found here.
+level, and 0.98 to 1.09 times at the one found here; on three that came later 0.85 to 0.97 times.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from scipy.special import expit
 
 from training.calibrate import Calibration
 from training.fit import inputs_of, margins
+from training.periods import Floats
 from training.splits import Fold
 
 _FURTHEST = 20.0
@@ -40,7 +41,7 @@ def at_own_level(calibration: Calibration, booster: Any, past: pd.DataFrame, fol
     return replace(calibration, intercepts=tuple(level + moved for level in calibration.intercepts))
 
 
-def _shift(stated: np.ndarray[Any, np.dtype[np.float64]], weight: Any, left: float) -> float:
+def _shift(stated: Floats, weight: Floats, left: float) -> float:
     from scipy.optimize import brentq  # noqa: PLC0415  a third of a second; needed to fit, not to score
 
     return float(brentq(lambda moved: (weight * expit(stated + moved)).sum() - left, -_FURTHEST, _FURTHEST))
