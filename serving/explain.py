@@ -11,14 +11,15 @@ So is timing: health is told as if the decision fell today, so the day it really
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from features.catalogue import FEATURES, Feature, Style, Use, feature_named
 from features.vocabulary import Subcategory
-from serving.wording import NOT_KNOWN, signed_points, written
+from serving.wording import NOT_KNOWN, is_known, signed_points, written
 
 HEALTH_SCALE = "0 to 100; 100 = healthy. Twelve points less stand for double the odds of leaving at a decision today."
 REASONS_SHOWN = 3
@@ -40,6 +41,12 @@ TITLES: dict[Subcategory, str] = {
     Subcategory.CONTEXT: "Context",
 }
 
+
+_USED = {
+    part: tuple(feature for feature in FEATURES if feature.subcategory is part and feature.use is Use.MODEL)
+    for part in Subcategory
+}
+_Worded = Callable[[str, float], "Reason | None"]
 
 _OFFSETS = {
     "segment": (Subcategory.CONTEXT, "Segment", "Accounts of the segment {actual}"),
@@ -134,13 +141,18 @@ def explain(
     ``features`` has every catalogue feature, ``points`` and ``expected`` every model feature; ``subcategory_points``
     are the scored ``points_*``, which stay the truth where single reasons are left out.
     """
-    reasons = [reason for name in points if (reason := _reason(name, features, points, expected)) is not None]
-    for name, amount in besides.offsets.items() if besides else ():
-        if (reason := _offset_reason(name, float(amount), features)) is not None:
-            reasons.append(reason)
+
+    def of_features(name: str, amount: float) -> Reason | None:
+        return _reason(name, amount, features, expected)
+
+    def of_offsets(name: str, amount: float) -> Reason | None:
+        return _offset_reason(name, amount, features)
+
+    moving = [(name, float(amount), of_features) for name, amount in points.items()]
+    moving += [(name, float(amount), of_offsets) for name, amount in (besides.offsets if besides else {}).items()]
     return Explanation(
-        lowers=_strongest(reasons, Effect.LOWERS),
-        raises=_strongest(reasons, Effect.RAISES),
+        lowers=_strongest(one for one in moving if one[1] <= -LEAST_POINTS),
+        raises=_strongest(one for one in moving if one[1] >= LEAST_POINTS),
         subcategories=tuple(_part(part, subcategory_points[part], features) for part in Subcategory),
         grounds=besides.grounds if besides else None,
     )
@@ -155,11 +167,9 @@ def strength(points: float) -> str:
     return "hardly moves the estimate"
 
 
-def _reason(
-    name: str, features: Mapping[str, Any], points: Mapping[str, float], expected: Mapping[str, float]
-) -> Reason | None:
-    feature, amount = feature_named(name), float(points[name])
-    if feature.use is not Use.MODEL or abs(amount) < LEAST_POINTS:
+def _reason(name: str, amount: float, features: Mapping[str, Any], expected: Mapping[str, float]) -> Reason | None:
+    feature = feature_named(name)
+    if feature.use is not Use.MODEL:
         return None
     actual, usual = features[name], expected.get(name)
     actual_text, usual_text = written(actual, feature.style), written(usual, feature.style)
@@ -183,7 +193,7 @@ def _reason(
 
 def _offset_reason(name: str, amount: float, features: Mapping[str, Any]) -> Reason | None:
     actual = written(features[name], Style.TEXT)
-    if abs(amount) < LEAST_POINTS or actual == NOT_KNOWN:
+    if actual == NOT_KNOWN:
         return None
     effect, often = (Effect.LOWERS, "more") if amount < 0 else (Effect.RAISES, "less")
     subcategory, label, who = _OFFSETS[name]
@@ -211,16 +221,16 @@ def _contradicts(feature: Feature, actual: float, usual: float, effect: Effect) 
     return worse is not (effect is Effect.LOWERS)
 
 
-def _strongest(reasons: Iterable[Reason], effect: Effect) -> tuple[Reason, ...]:
-    # Equal points are ordered by name, so the same score always gives the same words.
-    ranked = sorted(
-        (reason for reason in reasons if reason.effect is effect), key=lambda r: (-abs(r.points), r.feature)
-    )
-    return tuple(ranked[:REASONS_SHOWN])
+def _strongest(moving: Iterable[tuple[str, float, _Worded]]) -> tuple[Reason, ...]:
+    # Equal points are ordered by name, so the same score always gives the same words. Put into words from the strongest
+    # on and no further than is shown: of a hundred features six are told.
+    ranked = sorted(moving, key=lambda one: (-abs(one[1]), one[0]))
+    told = (reason for name, amount, worded in ranked if (reason := worded(name, amount)) is not None)
+    return tuple(islice(told, REASONS_SHOWN))
 
 
 def _part(part: Subcategory, points: float, features: Mapping[str, Any]) -> SubcategoryPart:
-    used = [feature for feature in FEATURES if feature.subcategory is part and feature.use is Use.MODEL]
-    gaps = tuple(feature.label for feature in used if written(features[feature.name], feature.style) == NOT_KNOWN)
+    used = _USED[part]
+    gaps = tuple(feature.label for feature in used if not is_known(features[feature.name]))
     words = "no basis: nothing is known here" if used and len(gaps) == len(used) else strength(points)
     return SubcategoryPart(subcategory=part, title=TITLES[part], points=points, words=words, gaps=gaps)

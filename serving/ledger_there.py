@@ -5,7 +5,8 @@ Asked before anything is written: a score that is told again need not wait for t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -21,15 +22,13 @@ _CHUNK = 500
 
 _WITH_REASONS = SCORES.join(DETAILS).outerjoin(REASONS, REASONS.c.entry_id == SCORES.c.id)
 _IS_BARE = (sa.func.length(DETAILS.c.explanation) == 0) & REASONS.c.entry_id.is_(None)
-# Made once: putting it together costs more than its answer for one account.
-_THERE = (
-    sa.select(SCORES.c.id, _IS_BARE, *KEY)
-    .select_from(_WITH_REASONS)
-    .where(
-        SCORES.c.account_id.in_(sa.bindparam("accounts", expanding=True)),
-        SCORES.c.as_of.in_(sa.bindparam("moments", expanding=True)),
-    )
+_KEPT = sa.select(SCORES.c.id, _IS_BARE, *KEY).select_from(_WITH_REASONS)
+# Made once: putting them together costs more than their answer for one account; so do lists of one.
+_THERE = _KEPT.where(
+    SCORES.c.account_id.in_(sa.bindparam("accounts", expanding=True)),
+    SCORES.c.as_of.in_(sa.bindparam("moments", expanding=True)),
 )
+_ONE_THERE = _KEPT.where(SCORES.c.account_id == sa.bindparam("account"), SCORES.c.as_of == sa.bindparam("moment"))
 
 
 def not_there_yet(
@@ -41,12 +40,17 @@ def not_there_yet(
     accounts = sorted({one.account_id for one in assessments})
     moments = sorted({moment_text(one.as_of) for one in assessments})
     for start in range(0, len(accounts), _CHUNK):
-        chunk = accounts[start : start + _CHUNK]
-        for entry_id, is_bare, *key in connection.execute(_THERE, {"accounts": chunk, "moments": moments}):
+        for entry_id, is_bare, *key in _there(connection, accounts[start : start + _CHUNK], moments):
             told = asked.pop(tuple(key), None)
             if is_bare and told is not None and told.explanation != UNTOLD:
                 untold[entry_id] = told
     return asked, untold
+
+
+def _there(connection: sa.Connection, accounts: Sequence[str], moments: Sequence[str]) -> Iterable[Sequence[Any]]:
+    if len(accounts) == len(moments) == 1:
+        return connection.execute(_ONE_THERE, {"account": accounts[0], "moment": moments[0]})
+    return connection.execute(_THERE, {"accounts": accounts, "moments": moments})
 
 
 def _key(assessment: Assessment) -> tuple[str, ...]:

@@ -23,11 +23,16 @@ def written(value: float | str | None, style: Style) -> str:
 
     A null (None or NaN) is written as "not known".
     """
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if value is None or not is_known(value):
         return NOT_KNOWN
     if isinstance(value, str):
         return value
     return _WRITERS[style](float(value))
+
+
+def is_known(value: float | str | None) -> bool:
+    """False of a null (None or NaN), which is never written as a number."""
+    return not (value is None or (isinstance(value, float) and math.isnan(value)))
 
 
 def written_share(share: float) -> str:

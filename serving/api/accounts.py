@@ -15,6 +15,7 @@ from serving.api.answers import account_out, explanation_out, result_out, told_o
 from serving.api.cursors import MOST_CHARACTERS, cursor_of, place_of, priority_cursor_of, priority_reading_of
 from serving.api.describe import problems
 from serving.api.priority import place_out, policy_out
+from serving.api.ready_route import LONGEST_ID, ReadyRoute
 from serving.context import ServiceContext, context_of, teams_of
 from serving.entries import Entry, Order
 from serving.leads_priority import Priorities
@@ -28,7 +29,7 @@ from serving.scorer import Status
 router = APIRouter(tags=["accounts"])
 
 AccountPath = Annotated[
-    str, Path(min_length=1, max_length=200, description="the vendor's id of an account", examples=["acc-0001"])
+    str, Path(min_length=1, max_length=LONGEST_ID, description="the vendor's id of an account", examples=["acc-0001"])
 ]
 Context = Annotated[ServiceContext, Depends(context_of)]
 Own = Annotated[Teams, Depends(teams_of)]
@@ -109,12 +110,6 @@ def _listed(  # noqa: PLR0917 - the parts of one body
     )
 
 
-@router.get(
-    "/v1/accounts/{account_id:path}/explanation",
-    response_model=ExplanationResponse,
-    responses=problems(404, 422),
-    operation_id="explanation",
-)
 def explanation(account_id: AccountPath, context: Context, teams: Own) -> Response:
     """Why one account scores as it does now: points per subcategory and the strongest reasons in words."""
     answering, judged_at = context.challenge.answering(), context.judged_at()
@@ -134,6 +129,17 @@ def explanation(account_id: AccountPath, context: Context, teams: Own) -> Respon
     )
     # Written once by what knows its types, as in `/v1/score`.
     return Response(told.model_dump_json(), media_type="application/json")
+
+
+router.add_api_route(
+    "/v1/accounts/{account_id:path}/explanation",
+    explanation,
+    methods=["GET"],
+    response_model=ExplanationResponse,
+    responses=problems(404, 422),
+    operation_id="explanation",
+    route_class_override=ReadyRoute,
+)
 
 
 def _policy_place(context: ServiceContext, account_id: str) -> PolicyPlaceOut | None:

@@ -8,6 +8,7 @@ of 1,000 ids is scoring and the ledger, and how much JSON and transport.
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import os
@@ -61,6 +62,8 @@ def _service(root: str, ready: Any) -> None:
     scorer = context.live.require()
     scorer.bundle.warm()
     scorer.score_accounts(ids()[-1:], moment)
+    gc.collect()
+    gc.freeze()  # as the service does when its first model is live (`serving.turns.settled`)
     _serve(app, ready)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,16 @@ def test_what_is_read_is_what_was_told(ledger: Ledger, pattern: Assessment) -> N
     assert entry.features_hash == pattern.known.digest
     assert ledger.explanation(entry.entry_id) == pattern.explanation
     assert ledger.entry(pattern.account_id) == entry
+
+
+def test_an_explanation_is_packed_as_the_whole_of_it(pattern: Assessment) -> None:
+    # Replays compare packed words byte by byte, so those of older versions must come out the same for ever.
+    for told in (pattern.explanation, replace(pattern.explanation, grounds=None)):
+        plain = json.dumps(asdict(told), ensure_ascii=False, separators=(",", ":"))
+        assert packed_explanation(told) == zlib.compress(plain.encode())
+        assert explanation_of(packed_explanation(told)) == told
+    assert pattern.explanation.lowers or pattern.explanation.raises
+    assert pattern.explanation.grounds is not None
 
 
 def test_the_same_score_told_again_adds_nothing(ledger: Ledger, pattern: Assessment) -> None:
@@ -198,7 +208,8 @@ def test_a_selection_takes_what_it_says(
 
 
 def test_a_batch_is_added_whole_or_not_at_all(ledger: Ledger, pattern: Assessment) -> None:
-    broken = replace(variant(pattern, "b"), explanation=Explanation(lowers=(object(),), raises=(), subcategories=()))  # type: ignore[arg-type]
+    part = replace(pattern.explanation.subcategories[0], words=object())  # type: ignore[arg-type]
+    broken = replace(variant(pattern, "b"), explanation=Explanation(lowers=(), raises=(), subcategories=(part,)))
     with pytest.raises(TypeError):
         add(ledger, variant(pattern, "a"), broken)
     assert ledger.latest() == []
