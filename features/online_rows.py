@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from features.catalogue import FEATURES, features_of
@@ -23,10 +24,13 @@ from features.latest_rows import LatestRows
 from features.vocabulary import Subcategory
 
 _ORDER = [feature.name for feature in FEATURES]
-_NUMBERS = [feature.name for feature in FEATURES if not feature.is_text]
+_NUMBERS = tuple(feature.name for feature in FEATURES if not feature.is_text)
 _WORDS = [feature.name for feature in FEATURES if feature.is_text]
 _VIEWS = tuple(str(part) for part in Subcategory)
-_NAMES = [[(feature.name, feature.is_text) for feature in features_of(part)] for part in Subcategory]
+_PLACES = {name: place for place, name in enumerate(_NUMBERS)}
+# Of each feature of a view its name and its place among the numbers; None: it is a word.
+_NAMES = [[(feature.name, _PLACES.get(feature.name)) for feature in features_of(part)] for part in Subcategory]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,43 @@ def stored_accounts(rows: LatestRows, ids: Sequence[str], *, key_version: int) -
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class OnlineRows:
+    """The rows of stored accounts as arrays, in order: what :func:`online_rows` tells, without a table around it.
+
+    ``numbers`` (n, names) with NaN for null, ``words`` by name with None for null; a row is ``found`` when any value is
+    there. ``as_ofs`` (UTC) are None where nothing is stored.
+    """
+
+    account_ids: tuple[str, ...]
+    found: tuple[bool, ...]
+    as_ofs: tuple[datetime | None, ...]
+    names: tuple[str, ...]
+    numbers: npt.NDArray[np.float64]
+    words: Mapping[str, npt.NDArray[np.object_]]
+
+
+def online_arrays(accounts: Sequence[StoredAccount]) -> OnlineRows:
+    """The rows of stored accounts, in order; raises as :func:`online_rows`."""
+    numbers = np.full((len(accounts), len(_NUMBERS)), np.nan)
+    words = {name: np.full(len(accounts), None, dtype=object) for name in _WORDS}
+    for row, account in enumerate(accounts):
+        for names, packed in zip(_NAMES, account.packed, strict=True):
+            _unpack(packed, names, numbers[row], words, row)
+    _require_one_date(accounts)
+    known = ~np.isnan(numbers).all(axis=1)
+    for told in words.values():
+        known |= np.array([word is not None for word in told], dtype=bool)
+    return OnlineRows(
+        account_ids=tuple(account.account_id for account in accounts),
+        found=tuple(known.tolist()),
+        as_ofs=tuple(_moment(account.events_us[0]) for account in accounts),
+        names=_NUMBERS,
+        numbers=numbers,
+        words=words,
+    )
+
+
 def online_rows(accounts: Sequence[StoredAccount]) -> pd.DataFrame:
     """The rows of stored accounts, in order; a row is found when any value is there.
 
@@ -65,20 +106,14 @@ def online_rows(accounts: Sequence[StoredAccount]) -> pd.DataFrame:
     Raises:
         IntegrityError: the views of an account are of different dates.
     """
-    values: dict[str, list[Any]] = {name: [] for name in _ORDER}
-    for account in accounts:
-        for names, packed in zip(_NAMES, account.packed, strict=True):
-            _unpack(packed, names, values)
-    _require_one_date(accounts)
+    rows = online_arrays(accounts)
     # One block of numbers: a hundred columns one by one cost more than all the rest of reading one account.
-    numbers = pd.DataFrame(np.array([values[name] for name in _NUMBERS], dtype=np.float64).T, columns=_NUMBERS)
-    words = pd.DataFrame(np.array([values[name] for name in _WORDS], dtype=object).T, columns=_WORDS)
+    numbers = pd.DataFrame(rows.numbers, columns=list(rows.names))
+    words = pd.DataFrame(dict(rows.words), columns=_WORDS)
     stamps = np.array([account.events_us[0] for account in accounts], dtype=np.int64)
-    # The epoch is the moment of what is not stored.
     as_of = pd.DatetimeIndex(np.where(stamps == 0, np.datetime64("NaT"), stamps.astype("datetime64[us]")), tz="UTC")
-    found = numbers.notna().to_numpy().any(axis=1) | words.notna().to_numpy().any(axis=1)
-    ids = pd.Series([account.account_id for account in accounts], dtype=object)
-    head = pd.DataFrame({"account_id": ids, "found": found, "as_of": as_of})
+    ids = pd.Series(rows.account_ids, dtype=object)
+    head = pd.DataFrame({"account_id": ids, "found": np.array(rows.found, dtype=bool), "as_of": as_of})
     return pd.concat([head, pd.concat([numbers, words], axis=1)[_ORDER]], axis=1)
 
 
@@ -100,14 +135,25 @@ def _key(account_id: str, version: int) -> bytes:
     return key
 
 
-def _unpack(packed: bytes, names: Sequence[tuple[str, bool]], values: Mapping[str, list[Any]]) -> None:
+def _unpack(
+    packed: bytes,
+    names: Sequence[tuple[str, int | None]],
+    numbers: npt.NDArray[np.float64],
+    words: Mapping[str, npt.NDArray[np.object_]],
+    row: int,
+) -> None:
     stored = Value.FromString(packed).map_val.val
-    for name, is_text in names:
-        value = stored.get(name, _NOTHING)
-        if is_text:
-            values[name].append(value.string_val if value.HasField("string_val") else None)
-        else:
-            values[name].append(value.double_val if value.HasField("double_val") else np.nan)
+    for name, place in names:
+        value = stored.get(name)
+        if value is None:
+            continue
+        if place is None:
+            if value.HasField("string_val"):
+                words[name][row] = value.string_val
+        elif value.HasField("double_val"):
+            numbers[place] = value.double_val
 
 
-_NOTHING = Value()
+def _moment(event_us: int) -> datetime | None:
+    # The epoch is the moment of what is not stored.
+    return _EPOCH + timedelta(microseconds=event_us) if event_us else None

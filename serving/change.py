@@ -22,9 +22,9 @@ import pandas as pd
 
 from features.errors import DataContractError, IntegrityError
 from features.vocabulary import Subcategory
-from serving.assessment import records
 from serving.entries import Entry
 from serving.kept_models import KeptModel
+from serving.scored_rows import records
 from training.model import OFFSET_OWNERS, Bundle
 
 CALENDAR_FEATURES = frozenset(

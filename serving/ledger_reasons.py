@@ -15,10 +15,11 @@ import pandas as pd
 import sqlalchemy as sa
 
 from features.state import insert_new
-from serving.assessment import Assessment, KnownFeatures, assess, records
+from serving.assessment import Assessment, KnownFeatures, assess
 from serving.entries import Entry
 from serving.explain import Explanation, explain
 from serving.ledger_tables import DETAILS, FEATURE_LISTS, REASONS, explanation_of, packed_explanation
+from serving.scored_rows import records
 from training.model import Bundle
 
 AtHand = Callable[[str], Bundle | None]

@@ -20,10 +20,11 @@ import pandas as pd
 from features.errors import IntegrityError, UnknownAccount
 from features.progress import Progress, silent
 from features.settings import Home
-from serving.assessment import Assessment, assess, records
+from serving.assessment import Assessment, assess
 from serving.ledger import Ledger
 from serving.ledger_replayed import Told, told_at
 from serving.ledger_tables import CATALOGUE_HASH, packed_explanation, score_row
+from serving.scored_rows import records
 from training.model import Bundle, load_bundle
 
 _AT_ONCE = 500

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from features.cohort import built_as_ofs, read_cohort
@@ -25,7 +26,7 @@ from serving.freshness import Freshness, Watermarks
 from serving.kept_answers import KeptAnswers
 from serving.ledger import Channel, Ledger
 from serving.report import AccountReport, CohortReport
-from training.model import Bundle, load_bundle
+from training.model import Bundle, Columns, load_bundle
 from training.promotions import require_current
 
 if TYPE_CHECKING:
@@ -172,15 +173,17 @@ class Scorer:
         return [answers[account_id] for account_id in account_ids]
 
     def _computed(self, stored: Sequence[StoredAccount], now: datetime, *, reasons: bool) -> dict[str, ScoredAccount]:
-        features = self._store.rows_of(stored)
-        columns = (features[name] for name in ("account_id", "found", "as_of"))
-        known = features["cohort_status"].isin(SCORED) & ~self.bundle.abstains(features)
+        online = self._store.arrays_of(stored)
+        ids = {"account_id": np.array(online.account_ids, dtype=object), "as_of": np.array(online.as_ofs, dtype=object)}
+        features = Columns(online.names, online.numbers, {**ids, **online.words})
+        known = np.array([status in SCORED for status in features["cohort_status"]]) & ~self.bundle.abstains(features)
+        each = zip(online.account_ids, online.as_ofs, online.found, known.tolist(), strict=True)
         answers = {
-            account_id: _judged(account_id, as_of.to_pydatetime().astimezone(UTC) if found else None, enough, now)
-            for account_id, found, as_of, enough in zip(*columns, known, strict=True)
+            account_id: _judged(account_id, as_of if found else None, enough, now)
+            for account_id, as_of, found, enough in each
         }
-        scorable = [answers[account_id].status is Status.OK for account_id in features["account_id"]]
-        rows = features.loc[scorable].drop(columns="found").reset_index(drop=True)
+        scorable = np.array([answers[account_id].status is Status.OK for account_id in online.account_ids])
+        rows = features.chosen(scorable)
         digests = {one.account_id: one.digest() for one in stored} if reasons else {}
         for told in assess(rows, self.bundle, reasons=reasons):
             answers[told.account_id] = replace(answers[told.account_id], assessment=told)

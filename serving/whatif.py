@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from serving.assessment import NUMBERS, WORDS, Assessment, Score, records
+from serving.assessment import NUMBERS, WORDS, Assessment, Score
 from serving.levers import Lever, edited
+from serving.scored_rows import records
 from training.model import Bundle
 
 NOT_CAUSAL = (

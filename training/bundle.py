@@ -6,9 +6,9 @@ bundle is stored and loaded stands in ``training/model.py``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -16,15 +16,17 @@ import pandas as pd
 from features.catalogue import TIMING_FEATURES
 from features.vocabulary import HORIZONS_DAYS, Subcategory
 from training.calibrate import Calibration
+from training.columns import Columns, Rows, joined, parts_of, words_in
 from training.config import TrainingConfig
 from training.explainer import Explainer
-from training.inputs import AMOUNT_OF_DATA, WORDS, numbers_of, require_columns
-from training.periods import FEATURE_OF_INPUT, TIMING_INPUTS, Floats, Timing, decision_now, timing_inputs
+from training.inputs import AMOUNT_OF_DATA, KEYS, WORDS, numbers_of, require_columns
+from training.periods import FEATURE_OF_INPUT, TIMING_INPUTS, Floats, Timing, decision_now, places_of, timing_inputs
 from training.reference import Reference
 from training.reliability import Bools, abstains, grade_reasons, grades
 from training.scorecard import bands, base_points, health, points_of, points_per_log_odd, risks, summed, unsigned_zeros
 from training.shrinkage import Ahead, UsualLevels, full_data_weeks, own_weight, pull, segment_level, timing_codes
 from training.venn_abers import NO_SPREAD, RiskSpread, Spread
+from training.why import Why
 
 _POINTS = tuple(f"points_{part}" for part in Subcategory)
 _SPREAD = ("interval_p0", "interval_p1", "interval_low", "interval_high")
@@ -35,6 +37,7 @@ SCORE_COLUMNS = (
 OFFSET_OWNERS = {"segment": Subcategory.CONTEXT, "phase": Subcategory.CAMPAIGN}
 """The subcategory that the offsets of the calibration count in, by the feature that chooses the offset."""
 
+_Found = TypeVar("_Found")
 _ROWS_AT_ONCE = 16_384
 """Some 20 MB of inputs at a time, whatever the number of accounts."""
 
@@ -60,6 +63,7 @@ class Bundle:
     spread: RiskSpread = NO_SPREAD
     threads: int = 1
     content_hash: str = ""
+    _standing: dict[str, Any] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     @property
     def booster(self) -> Any:
@@ -98,8 +102,26 @@ class Bundle:
             DataContractError: a value is infinite, or rows have no snapshot behind them.
         """
         require_columns(features, self.needed_columns)
-        parts = [self._score_part(part) for part in _parts(features)]
-        return pd.concat(parts, ignore_index=True)
+        parts = [self._scores(part) for part in parts_of(features, _ROWS_AT_ONCE)]
+        keys = {"account_id": features["account_id"].to_numpy(), "as_of": features["as_of"].array}
+        return pd.DataFrame({**keys, **joined(parts)}, columns=list(SCORE_COLUMNS))
+
+    def scores(self, rows: Columns) -> dict[str, Any]:
+        """:meth:`score` without account and as_of, as arrays (one value where all rows have the same); raises so."""
+        require_columns(rows, self.needed_columns[len(KEYS) :])
+        return joined([self._scores(part) for part in parts_of(rows, _ROWS_AT_ONCE)])
+
+    def why(self, rows: Rows, scores: Mapping[str, Any]) -> Why:
+        """What explains the scores of rows, as they come from :meth:`scores`; raises as :meth:`score`."""
+        require_columns(rows, self.needed_columns[len(KEYS) :])
+        spread = Spread(*(scores[name] for name in _SPREAD))
+        return Why(
+            feature_points=np.vstack([self._points_by_feature(part) for part in parts_of(rows, _ROWS_AT_ONCE)]),
+            expected=self.reference.usual_of(rows, self.features),
+            offset_points=dict(zip(OFFSET_OWNERS, self._offset_points(self.calibration.offsets(rows)).T, strict=True)),
+            grade_reasons=grade_reasons(rows, scores["grade"], spread, self.config.grades),
+            own_weights=self.own_weights(rows),
+        )
 
     def feature_points(self, features: pd.DataFrame) -> pd.DataFrame:
         """Points per feature on the health scale; columns are :attr:`features`, rows as given, index 0..n-1.
@@ -109,7 +131,8 @@ class Bundle:
         :meth:`score`.
         """
         require_columns(features, self.needed_columns)
-        return pd.concat([self._feature_points(part) for part in _parts(features)], ignore_index=True)
+        points = np.vstack([self._points_by_feature(part) for part in parts_of(features, _ROWS_AT_ONCE)])
+        return pd.DataFrame(points, columns=list(self.features))
 
     def offset_points(self, features: pd.DataFrame) -> pd.DataFrame:
         """Points of the calibration's offsets against the reference portfolio; columns are :data:`OFFSET_OWNERS`.
@@ -127,15 +150,14 @@ class Bundle:
         The risks of :meth:`score` are made of these. Raises as :meth:`score`.
         """
         require_columns(features, self.needed_columns)
-        parts = _parts(features)
         return np.vstack(
             [
                 self._interval_logits(numbers_of(part, self.model_features), part, self.calibration.offsets(part))
-                for part in parts
+                for part in parts_of(features, _ROWS_AT_ONCE)
             ]
         )
 
-    def own_weights(self, features: pd.DataFrame) -> Floats:
+    def own_weights(self, features: Rows) -> Floats:
         """How much of each estimate rests on the account itself, 0-1; the rest on what is usual in its segment."""
         return own_weight(full_data_weeks(features), self.half_weight_weeks)
 
@@ -144,7 +166,7 @@ class Bundle:
         spread = Spread(*(scored[name].to_numpy(np.float64) for name in _SPREAD))
         return grade_reasons(features, scored["grade"].to_numpy(), spread, self.config.grades)
 
-    def abstains(self, features: pd.DataFrame) -> Bools:
+    def abstains(self, features: Rows) -> Bools:
         """True for rows of which nothing may be said: no source told anything lately."""
         return abstains(features)
 
@@ -156,7 +178,7 @@ class Bundle:
         require_columns(features, self.needed_columns)
         return self.reference.expected(features.reset_index(drop=True), self.features)
 
-    def contributions(self, features: pd.DataFrame) -> Floats:
+    def contributions(self, features: Rows) -> Floats:
         """Path-dependent TreeSHAP of the decision-now rows in raw log-odds: one column per input, then the base."""
         numbers = numbers_of(features, self.model_features)
         return self.explainer.contributions(now_inputs(numbers, self.config), threads=self.threads)
@@ -169,12 +191,12 @@ class Bundle:
         """Told that so many rows will be scored, do now what would make them slow, if it pays; scores are the same."""
         self.explainer.expect(rows * (1 + len(self.config.intervals_days)))
 
-    def _score_part(self, rows: pd.DataFrame) -> pd.DataFrame:
+    def _scores(self, rows: Rows) -> dict[str, Any]:
         numbers = numbers_of(rows, self.model_features)
         told = self.explainer.told(now_inputs(numbers, self.config), threads=self.threads)
         offsets = self.calibration.offsets(rows)
         now = self.calibration.logits(told.margins, 0, offsets)
-        usual = segment_level(self.reference.segments, self.reference.overall, rows["segment"])
+        usual = segment_level(self.reference.segments, self.reference.overall, words_in(rows, "segment"))
         chances = risks(
             self._interval_logits(numbers, rows, offsets), self.config.interval_bounds_days[1:], HORIZONS_DAYS
         )
@@ -184,44 +206,44 @@ class Bundle:
         points = self._group_points(told.groups, offsets)
         level = health(self._base, points, pull(now, usual, self.own_weights(rows)), self.config.scale)
         grade = grades(rows, spread, self.config.grades)
-        scored = {
-            "account_id": rows["account_id"].to_numpy(),
-            "as_of": rows["as_of"].array,
+        return {
             **{f"risk_{days}": chance for days, chance in chances.items()},
             "interval_days": self.config.headline_days,
             **dict(zip(_SPREAD, (spread.p0, spread.p1, spread.low, spread.high), strict=True)),
             "health": level.score,
-            "band": bands(level.score, grade, rows["cohort_status"], self.config.scale),
+            "band": bands(level.score, grade, words_in(rows, "cohort_status"), self.config.scale),
             "grade": grade,
-            "phase": rows["phase"].to_numpy(),
+            "phase": words_in(rows, "phase"),
             "base_points": level.base,
             **{name: points[:, position] for position, name in enumerate(_POINTS)},
             "clip_adjust": level.clip,
             "shrink_adjust": level.shrink,
             "model_version": self.version,
         }
-        return pd.DataFrame(scored, columns=list(SCORE_COLUMNS))
 
-    def _interval_logits(self, numbers: Floats, rows: pd.DataFrame, offsets: Floats) -> Floats:
+    def _interval_logits(self, numbers: Floats, rows: Rows, offsets: Floats) -> Floats:
         own, ahead = self.own_interval_logits(numbers, Timing.of(rows), offsets)
-        levels, segments = UsualLevels(self.reference.levels), rows["segment"].tolist()
-        usual = np.column_stack([levels.at(segments, there) for there in ahead])
+        segments = words_in(rows, "segment").tolist() * own.shape[1]
+        usual = UsualLevels(self.reference.levels).at(segments, ahead).reshape(own.T.shape).T
         return own + pull(own, usual, self.own_weights(rows))
 
-    def own_interval_logits(self, numbers: Floats, timing: Timing, offsets: Floats) -> tuple[Floats, list[Ahead]]:
-        """Calibrated log-odds (n, intervals) of each row by its own features alone, and where each column stands.
+    def own_interval_logits(self, numbers: Floats, timing: Timing, offsets: Floats) -> tuple[Floats, Ahead]:
+        """Calibrated log-odds (n, intervals) of each row by its own features alone, and where each stands.
 
-        ``numbers`` are the model features of the rows, ``offsets`` those of the calibration.
+        ``numbers`` are the model features of the rows, ``offsets`` those of the calibration. Where they stand is told
+        interval by interval: all rows in the first, then all in the second.
         """
-        count, ones = len(numbers), np.ones(len(numbers))
-        inputs = [timing_inputs(timing, low * ones, high * ones) for low, high in self.config.intervals_days]
-        raw = self.explainer.continued(numbers, np.stack(inputs), threads=self.threads)
-        logits = [self.calibration.logits(raw[position], position, offsets) for position in range(len(inputs))]
-        ahead = [Ahead(np.full(count, position), timing_codes(part)) for position, part in enumerate(inputs)]
-        return np.column_stack(logits), ahead
+        count, bounds = len(numbers), np.array(self.config.intervals_days, dtype=np.float64)
+        interval = np.repeat(np.arange(len(bounds)), count)
+        row = np.tile(np.arange(count), len(bounds))
+        inputs = timing_inputs(timing.take(row), *bounds[interval].T)
+        ways = inputs.reshape(len(bounds), count, inputs.shape[1])
+        raw = self.explainer.continued(numbers, ways, threads=self.threads)
+        logits = self.calibration.logits(raw.ravel(), interval, offsets[row])
+        return logits.reshape(raw.shape).T, Ahead(interval, timing_codes(inputs))
 
     def _group_points(self, groups: Floats, offsets: Floats) -> Floats:
-        usual = self.explainer.grouped(self._usual[np.newaxis, :])
+        usual = self._once("usual groups", lambda: self.explainer.grouped(self._usual[np.newaxis, :]))
         points = points_of(groups, usual, self.calibration.slope, self.config.scale)
         parts, of_offsets = list(Subcategory), self._offset_points(offsets)
         for place, owner in enumerate(OFFSET_OWNERS.values()):
@@ -232,23 +254,34 @@ class Bundle:
         usual = np.array([self.reference.offsets[name] for name in OFFSET_OWNERS])
         return unsigned_zeros(-points_per_log_odd(self.config.scale) * (offsets - usual))
 
-    def _feature_points(self, rows: pd.DataFrame) -> pd.DataFrame:
+    def _points_by_feature(self, rows: Rows) -> Floats:
         points = self._input_points(self.contributions(rows))
-        places: dict[str, list[int]] = {name: [] for name in self.features}
-        for place, name in enumerate(self.inputs):
-            places[FEATURE_OF_INPUT.get(name, name)].append(place)
-        told = [summed(points, spoken_for) for spoken_for in places.values()]
-        return pd.DataFrame(np.column_stack(told), columns=list(self.features))
+        places = self._once("places", lambda: places_of(self.features, self.inputs))
+        told = points[:, [spoken_for[0] for spoken_for in places]]
+        for number, spoken_for in enumerate(places):
+            if len(spoken_for) > 1:
+                told[:, number] = summed(points, spoken_for)
+        return told
 
     def _input_points(self, contributions: Floats) -> Floats:
         return points_of(contributions[:, :-1], self._usual, self.calibration.slope, self.config.scale)
 
+    def _once(self, name: str, find: Callable[[], _Found]) -> _Found:
+        # Nothing of a bundle ever changes; what two threads find at the same time is the same.
+        if name not in self._standing:
+            self._standing[name] = find()
+        found: _Found = self._standing[name]
+        return found
+
     @property
     def _usual(self) -> Floats:
-        return np.array([self.reference.usual[name] for name in self.inputs])
+        return self._once("usual", lambda: np.array([self.reference.usual[name] for name in self.inputs]))
 
     @property
     def _base(self) -> float:
+        return self._once("base", self._find_base)
+
+    def _find_base(self) -> float:
         usual = self.reference.expectation + sum(self.reference.usual[name] for name in self.inputs)
         level = self.calibration.intercepts[0] + sum(self.reference.offsets[name] for name in OFFSET_OWNERS)
         return base_points(self.calibration.slope, level, usual, self.config.scale)
@@ -265,9 +298,3 @@ def owners_of(features: Sequence[str], subcategories: Sequence[str]) -> tuple[in
     owner = {name: place[part] for name, part in zip(features, subcategories, strict=True)}
     inputs = (*features[: -len(TIMING_FEATURES)], *TIMING_INPUTS)
     return tuple(owner[FEATURE_OF_INPUT.get(name, name)] for name in inputs)
-
-
-def _parts(rows: pd.DataFrame) -> list[pd.DataFrame]:
-    # At least one part, so that no rows give an empty answer with all its columns.
-    starts = range(0, max(len(rows), 1), _ROWS_AT_ONCE)
-    return [rows.iloc[start : start + _ROWS_AT_ONCE] for start in starts]

@@ -13,9 +13,11 @@ import pandas as pd
 
 from features.catalogue import TIMING_FEATURES
 from features.errors import DataContractError, IntegrityError
+from training.columns import Columns, Rows, words_in
 from training.periods import SNAPSHOT_FEATURES, Floats
 
-WORDS = ("account_id", "as_of", "cohort_status", "phase", "segment")
+KEYS = ("account_id", "as_of")
+WORDS = (*KEYS, "cohort_status", "phase", "segment")
 """What a score needs beside numbers: who, when, under notice or not, and which peers."""
 
 AMOUNT_OF_DATA = ("usable_weeks", "sources_present", "campaign_count_w104", "campaign_gap_cv_w156")
@@ -29,25 +31,20 @@ SCORED_COLUMNS = tuple(dict.fromkeys((*WORDS, *SNAPSHOT_FEATURES, *AMOUNT_OF_DAT
 """Every column that training and scoring read of a snapshot, as the catalogue stands today."""
 
 
-def require_columns(snapshots: pd.DataFrame, names: Sequence[str]) -> None:
-    """Refuse a frame without, or with more than one, of the columns; refuse rows that no snapshot stands behind.
+def require_columns(snapshots: Rows, names: Sequence[str]) -> None:
+    """Refuse rows without, or with more than one, of the columns; refuse rows that no snapshot stands behind.
 
     Raises:
         IntegrityError: names the missing or repeated columns, or those beside the booster's that hold no numbers.
         DataContractError: rows without a cohort status, such as an account that the store does not know.
     """
-    there = set(snapshots.columns)
+    there = frozenset(snapshots.names).union(snapshots.words) if isinstance(snapshots, Columns) else set(snapshots)
     missing = [name for name in names if name not in there]
     if missing:
         raise _wrong_columns("are missing", missing)
-    if len(there) < snapshots.shape[1]:
-        repeated = sorted(set(snapshots.columns[snapshots.columns.duplicated()]) & set(names))
-        if repeated:
-            raise _wrong_columns("stand there twice", repeated)
-    beside = [name for name in names if name in _BESIDE and snapshots[name].dtype.kind not in "fiu"]
-    if beside:
-        _doubles(snapshots, beside)
-    unknown = int(snapshots["cohort_status"].isna().sum())
+    if isinstance(snapshots, pd.DataFrame):
+        _require_once(snapshots, names)
+    unknown = int(pd.isna(words_in(snapshots, "cohort_status")).sum())
     if unknown:
         raise DataContractError(
             "rows have no features behind them",
@@ -57,14 +54,14 @@ def require_columns(snapshots: pd.DataFrame, names: Sequence[str]) -> None:
         )
 
 
-def numbers_of(snapshots: pd.DataFrame, names: Sequence[str]) -> Floats:
+def numbers_of(snapshots: Rows, names: Sequence[str]) -> Floats:
     """The named columns as doubles, shape (n, names); null is NaN.
 
     Raises:
         IntegrityError: a column holds something else than numbers.
         DataContractError: a value is infinite; there is no reading of it that is not a guess.
     """
-    numbers = _doubles(snapshots, names)
+    numbers = snapshots.doubles(tuple(names)) if isinstance(snapshots, Columns) else _doubles(snapshots, names)
     infinite = np.isinf(numbers).sum(axis=0)
     if infinite.any():
         raise DataContractError(
@@ -74,6 +71,16 @@ def numbers_of(snapshots: pd.DataFrame, names: Sequence[str]) -> Floats:
             todo="mend the SQL step of these features: a denominator is not guarded",
         )
     return numbers
+
+
+def _require_once(snapshots: pd.DataFrame, names: Sequence[str]) -> None:
+    if len(set(snapshots.columns)) < snapshots.shape[1]:
+        repeated = sorted(set(snapshots.columns[snapshots.columns.duplicated()]) & set(names))
+        if repeated:
+            raise _wrong_columns("stand there twice", repeated)
+    beside = [name for name in names if name in _BESIDE and snapshots[name].dtype.kind not in "fiu"]
+    if beside:
+        _doubles(snapshots, beside)
 
 
 def _doubles(snapshots: pd.DataFrame, names: Sequence[str]) -> Floats:

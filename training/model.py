@@ -36,6 +36,7 @@ from training.bundle_files import (
     read_files,
 )
 from training.calibrate import Calibration
+from training.columns import Columns
 from training.config import TrainingConfig
 from training.explainer import Explainer
 from training.inputs import WORDS, numbers_of
@@ -46,6 +47,7 @@ __all__ = [
     "OFFSET_OWNERS",
     "SCORE_COLUMNS",
     "Bundle",
+    "Columns",
     "bundle_hash",
     "check_golden",
     "load_bundle",

@@ -28,7 +28,7 @@ from training.model import golden_frame, native_booster
 from training.periods import MODEL_INPUTS, SNAPSHOT_FEATURES, Floats, Timing
 from training.reference import Reference, group_medians, segment_means
 from training.scorecard import summed
-from training.shrinkage import Ahead, Table, UsualLevels
+from training.shrinkage import Table, UsualLevels
 
 _NOT_COMPARED = ("account_id", "as_of", "model_version")
 
@@ -140,8 +140,8 @@ def _reference(bundle: Bundle, portfolio: pd.DataFrame) -> Reference:
 def _levels(bundle: Bundle, portfolio: pd.DataFrame, offsets: Floats) -> dict[str, Table]:
     numbers = numbers_of(portfolio, bundle.model_features)
     own, ahead = bundle.own_interval_logits(numbers, Timing.of(portfolio), offsets)
-    segments = portfolio["segment"].tolist() * len(ahead)
-    return UsualLevels.of(segments, Ahead.joined(ahead), own.T.ravel(), weight=np.ones(own.size)).tables
+    segments = portfolio["segment"].tolist() * own.shape[1]
+    return UsualLevels.of(segments, ahead, own.T.ravel(), weight=np.ones(own.size)).tables
 
 
 def _golden(bundle: Bundle, portfolio: pd.DataFrame) -> dict[str, Any]:

@@ -7,13 +7,14 @@ cannot differ.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from features.catalogue import MODEL_FEATURES, TIMING_FEATURES
+from training.columns import Rows, doubles_in
 from training.config import TrainingConfig
 
 Floats = npt.NDArray[np.float64]
@@ -39,6 +40,15 @@ FEATURE_OF_INPUT = {
 }
 """The catalogue feature that a model input speaks for: contributions are reported under these names."""
 
+
+def places_of(features: Sequence[str], inputs: Sequence[str]) -> list[list[int]]:
+    """For each feature the places of the inputs that it is told for."""
+    places: dict[str, list[int]] = {name: [] for name in features}
+    for place, name in enumerate(inputs):
+        places[FEATURE_OF_INPUT.get(name, name)].append(place)
+    return list(places.values())
+
+
 _DAYS_PER_MONTH = 365.25 / 12
 
 
@@ -55,13 +65,13 @@ class Timing:
     term_days: Floats
 
     @classmethod
-    def of(cls, snapshots: pd.DataFrame) -> Timing:
+    def of(cls, snapshots: Rows) -> Timing:
         """Read the timing from the catalogue's columns ``days_to_decision``, ``is_evergreen`` and ``term_months``."""
-        months = snapshots["term_months"].to_numpy(np.float64)
+        months = doubles_in(snapshots, "term_months")
         known = np.isfinite(months) & (months > 0)
         return cls(
-            days_to_decision=snapshots["days_to_decision"].to_numpy(np.float64),
-            evergreen=snapshots["is_evergreen"].to_numpy(np.float64),
+            days_to_decision=doubles_in(snapshots, "days_to_decision"),
+            evergreen=doubles_in(snapshots, "is_evergreen"),
             term_days=np.where(known, months * _DAYS_PER_MONTH, np.inf),
         )
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from training.columns import Rows, words_in
 from training.config import TrainingConfig
 from training.periods import SNAPSHOT_FEATURES, Floats
 from training.shrinkage import Table
@@ -47,13 +48,17 @@ class Reference:
 
     def expected(self, snapshots: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
         """Per row and feature the median of its phase and segment; of its phase, then of all, where that has none."""
-        rows = list(zip(snapshots["phase"].astype(str), snapshots["segment"].astype(str), strict=True))
-        # There are few phases and segments, whatever the number of rows; a single row must not cost a table.
-        usual = {pair: self._usual_of(*pair, features) for pair in set(rows)}
-        expected = np.array([usual[pair] for pair in rows], dtype=np.float64).reshape(len(rows), len(features))
-        return pd.DataFrame(expected, columns=list(features), index=snapshots.index)
+        return pd.DataFrame(self.usual_of(snapshots, features), columns=list(features), index=snapshots.index)
 
-    def _usual_of(self, phase: str, segment: str, features: Sequence[str]) -> list[float | None]:
+    def usual_of(self, snapshots: Rows, features: Sequence[str]) -> Floats:
+        """The same as an array (n, features)."""
+        phases, segments = (map(str, words_in(snapshots, name)) for name in ("phase", "segment"))
+        rows = list(zip(phases, segments, strict=True))
+        # There are few phases and segments, whatever the number of rows; a single row must not cost a table.
+        usual = {(phase, segment): self._medians_of(phase, segment, features) for phase, segment in set(rows)}
+        return np.array([usual[pair] for pair in rows], dtype=np.float64).reshape(len(rows), len(features))
+
+    def _medians_of(self, phase: str, segment: str, features: Sequence[str]) -> list[float | None]:
         groups = [self.medians.get(key, {}) for key in (f"{phase}|{segment}", phase, "")]
         return [next((told for group in groups if (told := group.get(name)) is not None), None) for name in features]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from features.vocabulary import CohortStatus
+from training.columns import Rows, doubles_in, words_in
 from training.config import GradeRule, GradeRules
 from training.periods import Floats
 from training.shrinkage import SOURCES
@@ -32,9 +32,9 @@ class _Known:
     onboarding: Bools
 
     @classmethod
-    def of(cls, rows: pd.DataFrame) -> _Known:
+    def of(cls, rows: Rows) -> _Known:
         def amount(name: str) -> Floats:
-            known: Floats = np.nan_to_num(rows[name].to_numpy(np.float64))
+            known: Floats = np.nan_to_num(doubles_in(rows, name))
             return known
 
         return cls(
@@ -42,16 +42,17 @@ class _Known:
             amount("sources_present"),
             amount("campaign_count_w104"),
             amount("campaign_gap_cv_w156"),
-            (rows["cohort_status"] == CohortStatus.ONBOARDING).to_numpy(),
+            words_in(rows, "cohort_status") == CohortStatus.ONBOARDING,
         )
 
 
-def abstains(rows: pd.DataFrame) -> Bools:
+def abstains(rows: Rows) -> Bools:
     """True where nothing can be said: not one source told anything of the account in half a year."""
-    return _Known.of(rows).sources < 1
+    silent: Bools = np.nan_to_num(doubles_in(rows, "sources_present")) < 1
+    return silent
 
 
-def grades(rows: pd.DataFrame, spread: Spread, rules: GradeRules) -> Letters:
+def grades(rows: Rows, spread: Spread, rules: GradeRules) -> Letters:
     """Grade A, B, C or D per row: from weeks of data, sources present, campaigns seen, and how sure the risk is.
 
     An account in onboarding is D whatever it has: half of what the features look back on is not there yet. Campaigns
@@ -65,7 +66,7 @@ def grades(rows: pd.DataFrame, spread: Spread, rules: GradeRules) -> Letters:
     return np.where(known.onboarding, "D", earned).astype(object)
 
 
-def grade_reasons(rows: pd.DataFrame, letters: Letters, spread: Spread, rules: GradeRules) -> list[tuple[str, ...]]:
+def grade_reasons(rows: Rows, letters: Letters, spread: Spread, rules: GradeRules) -> list[tuple[str, ...]]:
     """In words, per row: what the grade rests on, then everything that keeps it from the next better one."""
     known = _Known.of(rows)
     better: dict[str, GradeRule] = {"B": rules.a, "C": rules.b, "D": rules.c}

@@ -85,12 +85,12 @@ def risks(interval_logits: Floats, ends_days: Sequence[int], horizons_days: Sequ
     return by_horizon
 
 
-def bands(score: Floats, grade: Texts, status: pd.Series[str], scale: ScoreScale) -> Texts:
+def bands(score: Floats, grade: Texts, status: Texts | pd.Series[str], scale: ScoreScale) -> Texts:
     """The band per row: by health, unless notice was given (lost_pending) or grade D makes it unknown.
 
     An account under notice keeps its numbers: they say how it stood had no notice been given.
     """
-    lost = (status == CohortStatus.LOST_PENDING).to_numpy()
+    lost = np.asarray(status, dtype=object) == CohortStatus.LOST_PENDING
     conditions = [lost, grade == "D", score >= scale.green_from, score >= scale.amber_from]
     words = [Band.LOST_PENDING, Band.UNKNOWN, Band.GREEN, Band.AMBER]
     return np.select(conditions, [str(word) for word in words], default=str(Band.RED)).astype(object)

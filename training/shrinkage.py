@@ -17,6 +17,7 @@ import pandas as pd
 from scipy.special import expit
 
 from training.calibrate import Calibration
+from training.columns import Rows, Words, doubles_in
 from training.config import TrainingConfig
 from training.periods import TIMING_INPUTS, Floats
 
@@ -34,13 +35,13 @@ _DECISIONS, _EVERGREEN = TIMING_INPUTS.index("decisions_in_interval"), TIMING_IN
 _LEAST_CHANCE = 1e-12
 
 
-def full_data_weeks(rows: pd.DataFrame) -> Floats:
+def full_data_weeks(rows: Rows) -> Floats:
     """Usable weeks, times the share of sources that are present: 52 weeks from 3 of 6 sources count as 26.
 
     A missing number is no data, hence 0.
     """
-    present = rows["sources_present"].to_numpy(np.float64) / SOURCES
-    weeks: Floats = np.maximum(np.nan_to_num(rows["usable_weeks"].to_numpy(np.float64) * present), 0.0)
+    present = doubles_in(rows, "sources_present") / SOURCES
+    weeks: Floats = np.maximum(np.nan_to_num(doubles_in(rows, "usable_weeks") * present), 0.0)
     return weeks
 
 
@@ -125,10 +126,11 @@ def _means(cell: Codes, logits: Floats, weight: Floats, shape: tuple[int, int]) 
     return [means[start : start + shape[1]] for start in range(0, len(means), shape[1])]
 
 
-def segment_level(levels: Mapping[str, float], overall: float, segments: pd.Series[str]) -> Floats:
+def segment_level(levels: Mapping[str, float], overall: float, segments: Words | pd.Series[str]) -> Floats:
     """The reference log-odds of each row's segment; the portfolio's for a segment that it did not hold."""
-    found = segments.map(dict(levels)).astype(np.float64).fillna(overall)
-    return np.asarray(found, dtype=np.float64)
+    codes, names = pd.factorize(np.asarray(segments, dtype=object))
+    # The last one is for a row without a segment, whose code is -1.
+    return np.array([*(levels.get(name, overall) for name in names), overall], dtype=np.float64)[codes]
 
 
 def choose_half_weight_weeks(out_of_fold: pd.DataFrame, calibration: Calibration, config: TrainingConfig) -> float:

@@ -18,7 +18,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from training.fit import Capacity
-from training.search_space import suggested_params
+from training.search_space import USUAL, suggested_params
 
 _NAME = "hazard"
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -53,7 +53,9 @@ class Study:
     @classmethod
     def in_memory(cls) -> Study:
         """A study that ends with this process."""
-        return cls(optuna.create_study(**_settings()))
+        study = optuna.create_study(**_settings())
+        study.enqueue_trial(USUAL)
+        return cls(study)
 
     @classmethod
     def begun(cls, journal: Path, *, resume: bool) -> Study:
@@ -65,7 +67,9 @@ class Study:
         kept = cls.joined(journal)._trials(*_FINISHED) if resume and journal.exists() else []
         fresh = journal.with_suffix(".new")
         fresh.unlink(missing_ok=True)
-        optuna.create_study(storage=_storage(fresh), **_settings()).add_trials(kept)
+        study = optuna.create_study(storage=_storage(fresh), **_settings())
+        study.add_trials(kept)
+        study.enqueue_trial(USUAL, skip_if_exists=True)
         for path in (fresh, journal):
             # A process that was killed while it wrote could not take its lock away.
             path.with_name(path.name + _LOCK_SUFFIX).unlink(missing_ok=True)

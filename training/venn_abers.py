@@ -73,7 +73,8 @@ class RiskSpread:
     def of(self, risk: Floats, thin: Bools) -> Spread:
         """The spread of each row. ``low`` and ``high`` are widened to hold the stated risk itself."""
         sides = [
-            np.where(thin, _looked_up(self.thin, risk, side), _looked_up(self.regular, risk, side)) for side in _SIDES
+            np.where(thin, of_thin, of_regular)
+            for of_thin, of_regular in zip(_looked_up(self.thin, risk), _looked_up(self.regular, risk), strict=True)
         ]
         p0, p1, low, high = sides
         return Spread(p0, p1, np.minimum(low, risk), np.maximum(high, risk))
@@ -150,6 +151,6 @@ def _limit(share: float, blocks: _Blocks) -> Floats:
     return np.select([blocks.left <= 0, blocks.left >= blocks.seen], [0.0, 1.0], default=limit)
 
 
-def _looked_up(table: SpreadTable, risk: Floats, side: str) -> Floats:
+def _looked_up(table: SpreadTable, risk: Floats) -> list[Floats]:
     places = np.searchsorted(np.array(table.edges, dtype=np.float64), risk, side="left")
-    return np.array(getattr(table, side), dtype=np.float64)[places]
+    return [np.array(getattr(table, side), dtype=np.float64)[places] for side in _SIDES]

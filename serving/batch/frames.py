@@ -22,8 +22,8 @@ import pandas as pd
 from features.catalogue import FEATURES
 from features.errors import IntegrityError
 from features.vocabulary import CohortStatus, Phase
-from serving.assessment import require_whole
 from serving.batch.contract import FEATURE_SCHEMA, SCORE_SCHEMA
+from serving.scored_rows import require_whole
 from serving.scorer import SCORED
 from training.model import Bundle, load_bundle
 

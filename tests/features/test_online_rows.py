@@ -127,3 +127,16 @@ def test_a_lasting_engine_sees_what_others_wrote_and_a_state_that_took_the_place
     _take_the_place(other.state, home.state)
     assert _names(lasting) == ["restored"]
     lasting.dispose()
+
+
+def test_arrays_say_what_the_table_says(home: Home) -> None:
+    store, asked = FeatureStore(home), [*ACCOUNTS[::-1], "nobody"]
+    table, arrays = store.online(asked), store.arrays_of(store.stored(asked))
+    assert list(arrays.account_ids) == list(table["account_id"])
+    assert list(arrays.found) == table["found"].tolist()
+    assert [as_of for as_of in arrays.as_ofs if as_of] == [moment.to_pydatetime() for moment in table["as_of"].dropna()]
+    assert arrays.as_ofs[-1] is None
+    assert arrays.numbers.tobytes() == table[list(arrays.names)].to_numpy("float64").tobytes()
+    assert {name: list(words) for name, words in arrays.words.items()} == {
+        name: table[name].tolist() for name in NAMES if name not in arrays.names
+    }

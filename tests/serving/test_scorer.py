@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +12,13 @@ import pytest
 
 from features.errors import IntegrityError, MissingStateError, UnknownAccount
 from features.settings import Home
+from features.store import FeatureStore
 from features.vocabulary import Band, Subcategory
 from serving.assessment import NUMBERS, WORDS, Assessment, KnownFeatures, assess
 from serving.ledger import Ledger
 from serving.scorer import Scorer, Status
 from tests.serving.service_case import NAME, as_ofs, ids, newest, now, stored_home, stored_rows
-from training.model import SCORE_COLUMNS, Bundle, load_bundle
+from training.model import SCORE_COLUMNS, Bundle, Columns, load_bundle
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +216,7 @@ def test_batch_endpoint_and_explanation_abstain_alike_where_no_source_tells(
     scorer, silent, spoken = Scorer.open(home), ids()[4], ids()[5]
 
     def only_one(_bundle: Bundle, features: pd.DataFrame) -> npt.NDArray[np.bool_]:
-        return (features["account_id"] == silent).to_numpy()
+        return np.asarray(features["account_id"] == silent)
 
     monkeypatch.setattr(Bundle, "abstains", only_one)
     answers = scorer.score_accounts([silent, spoken], now())
@@ -246,3 +248,30 @@ def test_a_score_says_how_sure_its_risk_is_and_what_its_grade_rests_on(batch: di
 def test_offsets_of_segment_and_phase_are_told_as_reasons(batch: dict[str, Assessment]) -> None:
     reasons = [reason for one in batch.values() for reason in (*one.explanation.lowers, *one.explanation.raises)]
     assert {"segment", "phase"} <= {reason.feature for reason in reasons}
+
+
+def test_plain_arrays_are_assessed_as_a_table_is(scorer: Scorer) -> None:
+    # The endpoint reads arrays, the batch a table: words, packed features and every bit must be the same.
+    rows = stored_rows(newest()).iloc[2:40].reset_index(drop=True)
+    keys = {name: rows[name].to_numpy(dtype=object) for name in ("account_id", "as_of")}
+    words = {name: rows[name].to_numpy(dtype=object) for name in WORDS}
+    columns = Columns(NUMBERS, rows[list(NUMBERS)].to_numpy(np.float64), {**keys, **words})
+    for reasons in (True, False):
+        expected = assess(rows, scorer.bundle, reasons=reasons)
+        assert assess(columns, scorer.bundle, reasons=reasons) == expected
+        alone = [assess(columns.part(place, place + 1), scorer.bundle, reasons=reasons)[0] for place in range(38)]
+        assert alone == expected
+        assert [one.known.packed for one in alone] == [one.known.packed for one in expected]
+    assert assess(columns.part(0, 0), scorer.bundle) == []
+
+
+def test_a_score_of_arrays_that_is_not_a_number_is_never_told(scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = Bundle.scores
+
+    def odd(bundle: Bundle, rows: Columns) -> dict[str, Any]:
+        return scores(bundle, rows) | {"health": np.full(len(rows), np.nan)}
+
+    monkeypatch.setattr(Bundle, "scores", odd)
+    opened = Scorer(scorer.bundle, FeatureStore(scorer._home), scorer._home)
+    with pytest.raises(IntegrityError, match="3 of them with a value that is not a number"):
+        opened.score_accounts(ids()[:3], now())

@@ -20,7 +20,7 @@ from training.config import TrainingConfig
 from training.effort import Effort
 from training.fit import Capacity, binned, capacity_for, inputs_of, outcome_count
 from training.search import SearchOutcome, search
-from training.search_space import suggested_params
+from training.search_space import USUAL, suggested_params
 from training.shrinkage import TIMINGS
 from training.study import _FINISHED, Study
 from training.trials import Bench, Patience, mean_curve, run_trials
@@ -134,6 +134,20 @@ def test_a_kept_search_goes_on_with_more_trials_where_it_stopped(tmp_path: Path)
         (*first.notes, "the search went on after 1 finished trials that were kept"),
         first.notes,
     )
+
+
+def test_the_usual_settings_are_tried_first_and_once(tmp_path: Path) -> None:
+    # Also by a search that was killed before its first trial was finished.
+    short = SMALL.model_copy(update={"trials": 1, "max_rounds": 3})
+    for effort in (Effort(studies=tmp_path), Effort(studies=tmp_path, resume=True)):
+        assert [trial.params for trial in searched(short, effort=effort).trials] == [USUAL]
+    more = searched(short.model_copy(update={"trials": 3}), effort=Effort(studies=tmp_path, resume=True))
+    assert [trial.params == USUAL for trial in more.trials] == [True, False, False]
+    journal = tmp_path / "killed.log"
+    Study.begun(journal, resume=False).ask(1, 0)
+    again = Study.begun(journal, resume=True)
+    usual = suggested_params(optuna.trial.FixedTrial(USUAL), FULL)
+    assert suggested_params(again.ask(1, 0), FULL) == usual
 
 
 def test_the_command_hands_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
