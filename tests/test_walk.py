@@ -29,7 +29,7 @@ from training.evaluation import Evaluation
 from training.registry import ModelRegistry
 from training.verdict import GATE_CODES
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 COLUMNS = (
     "account_id",

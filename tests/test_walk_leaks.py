@@ -17,7 +17,7 @@ from features.manifest import stored_file
 from features.settings import Home
 from tests.walk_case import ACCOUNTS, LAST, SEED, START, WEEKS, Told, Walk, pulse
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 TRAIN = ("train", "--as-of", LAST, "--trials", 1)
 

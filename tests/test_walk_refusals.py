@@ -16,7 +16,7 @@ from features.settings import Home
 from tests.walk_case import LAST, Told, Walk
 from training import promotions
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 
 def assert_refused(told: Told, kind: str, *, by: str = "") -> dict[str, str]:

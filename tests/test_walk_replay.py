@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from features.state import open_state
 from tests.walk_case import LAST, Walk
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 
 def ledger_rows(walk: Walk) -> dict[int, tuple[Any, ...]]:

@@ -28,7 +28,7 @@ from .notebook_case import LABELS, Run, Told, executed, files_of, marks, sentenc
 if TYPE_CHECKING:
     from tests.walk_case import Walk
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 CONFIG = TrainingConfig()
 

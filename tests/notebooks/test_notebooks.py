@@ -39,7 +39,7 @@ from .notebook_case import (
 if TYPE_CHECKING:
     from tests.walk_case import Walk
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 NOTEBOOKS = sorted(FOLDER.glob("*.py"))
 ROOMS = {"features", "training", "serving", "pulse"}

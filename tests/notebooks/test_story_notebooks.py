@@ -37,7 +37,7 @@ from .stored_case import ARMS, Stored, stored
 if TYPE_CHECKING:
     from tests.walk_case import Walk
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture(scope="module")
