@@ -9,6 +9,7 @@ from __future__ import annotations
 import getpass
 import os
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,8 +37,19 @@ PortOption = Annotated[int, typer.Option(min=1, max=65535, help="Port of the ser
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"campaign-pulse {version('campaign-pulse')}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Say which version this is, and end.")
+]
+
+
 @app.callback()
-def options(context: typer.Context, home: HomeOption = None) -> None:
+def options(context: typer.Context, home: HomeOption = None, *, version: VersionOption = False) -> None:  # noqa: ARG001
     """Campaign-phase customer health and churn for vendors of design tools. Health: 0 to 100, 100 = healthy."""
     context.obj = Setting(home, _now)
     # Read when LightGBM is loaded. Threads that spin while they wait for each other take a core from whoever has work:

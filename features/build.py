@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 
 from features.company_levels import store_norms, with_others
 from features.engine_place import DUCKDB, EnginePlace, open_at
-from features.errors import MissingStateError
+from features.errors import MissingStateError, UsageError
 from features.identity import Resolved, resolve_stored
 from features.inputs import INPUTS, inputs_of
 from features.kept import Kept
@@ -29,12 +30,14 @@ from features.progress import Progress, silent
 from features.query_engine import QueryEngine
 from features.settings import Home
 from features.steps import ONBOARDING, OWN_STEPS, STEPS, name_run, run_steps, step_sql
-from features.vocabulary import Subcategory, snapshots_between
+from features.vocabulary import Subcategory, is_snapshot, snapshots_between
 from features.warehouse import Engine, Warehouse
 
 COHORT = "cohort"
 VIEWS = (COHORT, *(str(part) for part in Subcategory))
 """The datasets that a build writes; each is the answer of the SQL step of the same name."""
+_NAMED = 5
+"""Moments that a refusal names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +83,16 @@ def build_at(
     place: EnginePlace = DUCKDB,
     progress: Progress = silent,
 ) -> BuildReport:
-    """Build these snapshots (in order, at least one) anew and store them; others stay as they are.
+    """Build these snapshots (Mondays in order, at least one) anew and store them; others stay as they are.
 
     On another engine than the default one, nothing is kept from build to build.
 
     Raises:
+        UsageError: a moment that is no Monday 00:00 UTC, or they are not in order.
         MissingStateError: the warehouse has no accounts or contracts.
         ConfigError, ServiceUnavailable: the engine cannot be started.
     """
+    _require_mondays(as_ofs)
     warehouse = Warehouse(home)
     warehouse.require_rows("accounts_history", "contracts_history")
     home.prepare()
@@ -105,6 +110,18 @@ def build_at(
         if kept and isinstance(engine, Engine):
             kept.keep(engine)
     return BuildReport(first=as_ofs[0], last=as_ofs[-1], snapshots=len(as_ofs), rows=rows)
+
+
+def _require_mondays(as_ofs: Sequence[datetime]) -> None:
+    strays = [as_of for as_of in as_ofs if not is_snapshot(as_of)]
+    if strays or not as_ofs or any(later <= earlier for earlier, later in pairwise(as_ofs)):
+        told = ", ".join(f"{as_of:%a %Y-%m-%d %H:%M %Z}" for as_of in (strays or as_ofs)[:_NAMED])
+        raise UsageError(
+            "snapshots cannot be built at these moments",
+            expected="at least one Monday 00:00 UTC, each once and the oldest first",
+            found=told or "none",
+            todo="give the Mondays of a range, as `snapshots_between` does",
+        )
 
 
 def compute_views(

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from inspect import signature
 from pathlib import Path
 
@@ -48,6 +49,11 @@ def test_the_commands_are_those_of_the_readme() -> None:
     page = help_of()
     assert all(re.search(rf"\b{name.split()[0]}\b", page) for name in NAMES)
     assert "Health: 0 to 100, 100 = healthy." in page
+
+
+def test_it_says_its_version() -> None:
+    done = CliRunner().invoke(app, ["--version"])
+    assert (done.exit_code, done.stdout) == (0, f"campaign-pulse {version('campaign-pulse')}\n")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from features.build import built_as_ofs
+from features.build import build_at, built_as_ofs
+from features.errors import UsageError
 from features.settings import Home
 from features.store import FeatureStore
 from features.vocabulary import WEEK
@@ -42,6 +44,24 @@ def test_dates_that_name_no_range_are_refused(tmp_path: Path, words: tuple[str, 
     code, said, document = build(home_in(tmp_path), *words)
     assert (code, document["failure"]["error"]) == (2, "UsageError")
     assert "--look-back" in said
+
+
+@pytest.mark.parametrize(
+    ("as_ofs", "found"),
+    [
+        ((LAST, LAST + 2 * WEEK / 7), "Wed "),
+        ((LAST + WEEK / 14,), "12:00 UTC"),
+        ((LAST, LAST - WEEK), f"{LAST - WEEK:%Y-%m-%d}"),
+        ((LAST, LAST), f"{LAST:%Y-%m-%d}"),
+        ((), "none"),
+    ],
+)
+def test_snapshots_are_built_at_mondays_alone(tmp_path: Path, as_ofs: tuple[datetime, ...], found: str) -> None:
+    home = home_in(tmp_path)
+    with pytest.raises(UsageError, match="Monday 00:00 UTC") as refused:
+        build_at(home, as_ofs)
+    assert found in str(refused.value)
+    assert built_as_ofs(home) == ()
 
 
 def test_without_any_snapshot_none_is_late(tmp_path: Path) -> None:
