@@ -136,14 +136,14 @@ class TrainingConfig(_Frozen):
         default=8, ge=1, description="trials finished before any is pruned, so that one lucky start prunes nothing"
     )
     max_rounds: int = Field(
-        default=600,
+        default=500,
         ge=1,
         description="boosting rounds a trial may reach; with random cut points 400 to 1,200 gave the same order",
     )
-    smaller_steps: int = Field(
-        default=3,
+    ensemble_size: int = Field(
+        default=4,
         ge=1,
-        description="steps of the final fit for one of the search, each so many times smaller; 1 = as searched",
+        description="fits with seeds of their own whose mean is the model; what luck adds to one, the others take away",
     )
     patience_rounds: int = Field(
         default=40, ge=1, description="rounds without gain on later, held-out time after which a fold stops"
@@ -222,6 +222,19 @@ class TrainingConfig(_Frozen):
     def settling(self) -> timedelta:
         """How long after an interval's end its label is final: grace plus recording lag."""
         return self.grace + self.label_lag
+
+    @classmethod
+    def read_kept(cls, document: dict[str, Any]) -> TrainingConfig:
+        """The config that a bundle carries, one of an earlier release, too.
+
+        Raises:
+            ConfigError: an unknown key or a value that is not allowed.
+        """
+        known = dict(document)
+        # Until 2026-11 one fit made a model, in smaller steps than those of the search; its rounds count these.
+        if known.pop("smaller_steps", None) is not None:
+            known["ensemble_size"] = 1
+        return cls.read(known)
 
     @classmethod
     def read(cls, document: dict[str, Any]) -> TrainingConfig:

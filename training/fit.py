@@ -21,6 +21,7 @@ import pandas as pd
 from features.catalogue import feature_named
 from features.errors import NoUsableSignal
 from features.warehouse import granted_threads
+from training.averaging import averaged
 from training.config import TrainingConfig
 from training.effort import Cluster
 from training.periods import MODEL_INPUTS, TIMING_INPUTS, Floats
@@ -157,24 +158,15 @@ def fit_hazard(
     bounded = bounded_params(params, capacity)
     notes = [capacity.note] if capacity.note else []
     if cluster is None:
-        booster = boosted(binned(rows), bounded, rounds, seed=config.seed, threads=threads)
+        booster = boosted_often(binned(rows), bounded, rounds, config, threads=threads)
     else:
-        full = _full_params(input_names(rows), bounded, config.seed, threads=1)
-        text, note = cluster.boosted(rows, full, rounds)
-        booster = lgb.Booster(model_str=text)
+        texts = []
+        for seed in _seeds(config):
+            text, note = cluster.boosted(rows, _full_params(input_names(rows), bounded, seed, threads=1), rounds)
+            texts.append(text)
+        booster = averaged(texts)
         notes.append(note)
     return Fitted(booster, model_text(booster), dict(bounded), rounds, events, tuple(notes))
-
-
-def in_smaller_steps(params: Mapping[str, Any], rounds: int, config: TrainingConfig) -> tuple[dict[str, Any], int]:
-    """What a search found, gone the same way in more and smaller steps: what is learnt stays, the luck of a seed less.
-
-    A search has to be quick, a final fit has not. On a made-up company of 1,500 accounts (seed 5) a third of the step
-    took the share of the oracle's skill within the renewal window from 0.734 (mean of six fits with other seeds) to
-    0.745; a quarter of the step gained no more.
-    """
-    times = config.smaller_steps
-    return {**params, "learning_rate": params["learning_rate"] / times}, rounds * times
 
 
 def bounded_params(params: Mapping[str, Any], capacity: Capacity) -> dict[str, Any]:
@@ -193,6 +185,27 @@ def boosted(dataset: Any, params: Mapping[str, Any], rounds: int, *, seed: int, 
     for _ in range(rounds):
         booster.update()
     return booster
+
+
+def boosted_often(
+    dataset: Any, params: Mapping[str, Any], rounds: int, config: TrainingConfig, *, threads: int | None = None
+) -> Any:
+    """The mean of ``config.ensemble_size`` boosters, each of ``rounds`` rounds and with a seed of its own, as one.
+
+    What the luck of one seed adds to a forecast, the others take away. On three made-up companies of 3,000 accounts
+    (90031 to 90033) the share of the oracle's skill within the renewal window was 0.748, 0.720 and 0.750 in the mean of
+    single fits, and 0.760, 0.734 and 0.764 in that of four together; eight added 0.003. The same rounds in three times
+    smaller steps, three times as many, gave 0.759 for 90033, and nine times 0.761: a seed's luck does not average out
+    along one boosting.
+    """
+    texts = [model_text(boosted(dataset, params, rounds, seed=seed, threads=threads)) for seed in _seeds(config)]
+    return averaged(texts)
+
+
+def _seeds(config: TrainingConfig) -> list[int]:
+    # The first is the search's own; LightGBM takes 31 bits.
+    others = np.random.SeedSequence(config.seed).generate_state(config.ensemble_size) >> 1
+    return [config.seed, *others.tolist()[1:]]
 
 
 def later_losses(

@@ -23,8 +23,8 @@ from training.trees import Integers, Tree
 MOST_BITS = 8
 """Of one block, so that a place in its table fits a byte."""
 
-MOST_ENTRIES = 2**21
-"""Of all tables: 128 MB. No model of the search space comes near."""
+MOST_ENTRIES = 2**22
+"""Of all tables: 256 MB, which only the largest model of the search space comes near."""
 
 _FINEST, _COARSEST = 45, 38
 """Scale: steps of 3e-14 to 4e-12 log-odds; thousands of roundings stay far below 1e-9 of the law of points."""

@@ -23,7 +23,7 @@ from training.challengers import challenger_changes
 from training.config import TrainingConfig
 from training.dataset import training_rows
 from training.effort import ALONE, Effort
-from training.fit import Fitted, fit_hazard, in_smaller_steps
+from training.fit import Fitted, fit_hazard
 from training.given import given
 from training.governance import Approval, Governance
 from training.held_out import Caution, caution_of
@@ -273,8 +273,7 @@ def _learn(material: Material, config: TrainingConfig, progress: Progress, effor
     )
     past = rows[blocks.final.train(rows)].reset_index(drop=True)
     found = search(past, blocks.walk_forward, config, effort=effort, progress=progress)
-    params, rounds = in_smaller_steps(found.params, found.rounds, config)
-    fitted = fit_hazard(past, params, rounds, config, cluster=effort.cluster)
+    fitted = fit_hazard(past, found.params, found.rounds, config, cluster=effort.cluster)
     platt = calibrate(found.out_of_fold, config)
     return _Learnt(
         past=past,

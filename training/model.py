@@ -159,7 +159,7 @@ def _assembled(text: str, documents: dict[str, dict[str, Any]], manifest: dict[s
         half_weight_weeks=float(calibration["half_weight_weeks"]),
         spread=RiskSpread(**{kind: _spread_table(calibration["spread"][kind]) for kind in KINDS}),
         reference=Reference(**documents[REFERENCE]),
-        config=TrainingConfig.read(manifest["config"]),
+        config=TrainingConfig.read_kept(manifest["config"]),
         facts=dict(manifest["facts"]),
         explainer=Explainer(
             native_booster(text), owners_of(names["features"], names["subcategories"]), len(Subcategory)

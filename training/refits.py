@@ -16,7 +16,7 @@ from features.progress import Progress, silent
 from features.vocabulary import Subcategory
 from training.bundle import Bundle, owners_of
 from training.explainer import Explainer
-from training.fit import binned, boosted, model_text
+from training.fit import binned, boosted_often, model_text
 from training.model import native_booster
 from training.periods import Floats
 from training.scorecard import points_of, summed
@@ -67,7 +67,8 @@ def redrawn(past: pd.DataFrame, seed: int) -> pd.DataFrame:
 def _refit(bundle: Bundle, past: pd.DataFrame, refit: int) -> Bundle:
     seed = bundle.config.seed + _SEED_STEP * (refit + 1)
     dataset = binned(redrawn(past, seed))
-    booster = boosted(dataset, bundle.facts["params"], int(bundle.facts["rounds"]), seed=seed)
+    config = bundle.config.model_copy(update={"seed": seed})
+    booster = boosted_often(dataset, bundle.facts["params"], int(bundle.facts["rounds"]), config)
     owners = owners_of(bundle.features, bundle.subcategories)
     explainer = Explainer(native_booster(model_text(booster)), owners, len(Subcategory))
     return replace(bundle, explainer=explainer)

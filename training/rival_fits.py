@@ -22,7 +22,7 @@ from training.baselines import PENALTIES, fit_logistic
 from training.calibrate import GROUPINGS, Calibration, calibrate
 from training.config import TrainingConfig
 from training.dataset import training_rows
-from training.fit import fit_hazard, in_smaller_steps, input_names, margins
+from training.fit import fit_hazard, input_names, margins
 from training.inputs import numbers_of
 from training.labels import horizon_labels
 from training.level import at_own_level
@@ -103,7 +103,7 @@ def _boosted(rival: Rival, ground: Ground, progress: Progress) -> Stated:
         seeded = config.model_copy(update={"seed": ground.seed(rival, repeat)})
         found = search(past, ground.blocks.walk_forward, seeded)
         calibration = calibrate(_masked(found.out_of_fold, rival), seeded)
-        booster = fit_hazard(past, *in_smaller_steps(found.params, found.rounds, seeded), seeded).booster
+        booster = fit_hazard(past, found.params, found.rounds, seeded).booster
         level = at_own_level(calibration, booster, _masked(past, rival), ground.blocks.walk_forward)
         risks.append(_risk(booster, level, tested, rival, seeded))
         losses.append(found.value)

@@ -20,7 +20,7 @@ from features.progress import Progress, silent
 from features.warehouse import granted_threads
 from training.config import TrainingConfig
 from training.effort import ALONE, Effort
-from training.fit import Capacity, binned, boosted, capacity_for, inputs_of, margins, outcome_count
+from training.fit import Capacity, binned, boosted_often, capacity_for, inputs_of, margins, outcome_count
 from training.kept_study import JOURNAL, about, opened
 from training.periods import TIMING_INPUTS
 from training.search_workers import search_together, write_order
@@ -98,7 +98,7 @@ def search(
             _run(study, folder, ground, effort=effort, threads=threads, progress=progress)
     best, bench = study.best(), ground.bench(threads)
     boosters = tuple(
-        boosted(train, best.params, best.rounds, seed=config.seed, threads=threads) for train, _ in bench.pairs
+        boosted_often(train, best.params, best.rounds, config, threads=threads) for train, _ in bench.pairs
     )
     notes = _notes(ground, effort, kept=kept, finished=study.finished)
     told = _out_of_fold(ground, boosters, threads)

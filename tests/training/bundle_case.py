@@ -12,7 +12,7 @@ from training.bundle import Bundle
 from training.calibrate import Calibration, calibrate
 from training.config import TrainingConfig
 from training.dataset import KEY, training_cohort, training_rows
-from training.fit import Fitted, fit_hazard, in_smaller_steps
+from training.fit import Fitted, fit_hazard
 from training.held_out import Caution, caution_of
 from training.level import at_own_level
 from training.packing import Provenance, make_bundle, write_bundle
@@ -22,7 +22,7 @@ from training.splits import TimeSplit, split
 
 from .portfolio_case import Portfolio, portfolio
 
-SMALL = TrainingConfig(trials=2, max_rounds=120, patience_rounds=15, folds=3, limited_events=60)
+SMALL = TrainingConfig(trials=2, max_rounds=120, patience_rounds=15, folds=3, limited_events=60, ensemble_size=2)
 """Sizes that a test can afford, and trees with interactions for few outcomes; everything else as in life."""
 
 
@@ -58,8 +58,7 @@ def trained(seed: int = 7) -> Trained:
     parted = split([moment.to_pydatetime() for moment in cohort["as_of"].unique()], world.data_cut, config)
     development = rows[parted.final.train(rows)].reset_index(drop=True)
     found = search(development, parted.walk_forward, config, threads=1)
-    params, rounds = in_smaller_steps(found.params, found.rounds, config)
-    fitted = fit_hazard(development, params, rounds, config, threads=1)
+    fitted = fit_hazard(development, found.params, found.rounds, config, threads=1)
     of_folds = calibrate(found.out_of_fold, config)
     calibration = at_own_level(of_folds, fitted.booster, development, parted.walk_forward)
     reference_rows = reference_portfolio(snapshots, parted.final.test_first, config)

@@ -26,6 +26,15 @@ def test_a_config_comes_back_from_its_json_form_as_it_was() -> None:
     assert TrainingConfig.read(config.model_dump(mode="json")) == config
 
 
+def test_a_bundle_of_an_earlier_release_was_made_by_one_fit() -> None:
+    config = TrainingConfig(trials=3, ensemble_size=1)
+    kept = config.model_dump(mode="json") | {"smaller_steps": 3}
+    del kept["ensemble_size"]
+    assert TrainingConfig.read_kept(kept) == config
+    with pytest.raises(ConfigError, match="smaller_steps"):
+        TrainingConfig.read(kept)
+
+
 def test_a_config_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
         TrainingConfig().trials = 1

@@ -151,7 +151,8 @@ def test_tables_serve_whatever_the_search_may_choose() -> None:
     # The search space is not cut for their sake: it ends well inside what they hold.
     largest = capacity_for(10**6, TrainingConfig())
     assert largest.most_depth <= MOST_FEATURES
-    assert largest.most_leaves * 2**largest.most_depth * TrainingConfig().max_rounds <= MOST_ENTRIES
+    trees = TrainingConfig().max_rounds * TrainingConfig().ensemble_size
+    assert largest.most_leaves * 2**largest.most_depth * trees <= MOST_ENTRIES
     space = suggested_params(FixedTrial(LARGEST), largest)
     assert (space["max_depth"], space["num_leaves"]) == (largest.most_depth, largest.most_leaves)
     assert len(Subcategory) <= LANES

@@ -11,6 +11,7 @@ import pytest
 
 from features.catalogue import MODEL_FEATURES, feature_named
 from features.errors import NoUsableSignal
+from training.averaging import averaged
 from training.config import TrainingConfig
 from training.fit import (
     Capacity,
@@ -19,7 +20,6 @@ from training.fit import (
     bounded_params,
     capacity_for,
     fit_hazard,
-    in_smaller_steps,
     inputs_of,
     later_losses,
     margins,
@@ -29,6 +29,7 @@ from training.fit import (
     subset,
 )
 from training.periods import MODEL_INPUTS, TIMING_INPUTS
+from training.trees import read_trees
 
 from .bundle_case import SMALL, trained
 
@@ -66,7 +67,7 @@ def test_the_native_text_is_the_whole_model() -> None:
     inputs = inputs_of(trained().development)
     np.testing.assert_array_equal(margins(again, inputs, threads=1), margins(fitted.booster, inputs, threads=1))
     assert again.feature_name() == list(MODEL_INPUTS)
-    assert again.num_trees() == 25
+    assert again.num_trees() == 25 * SMALL.ensemble_size
 
 
 @pytest.mark.parametrize("direction", [1, -1])
@@ -179,16 +180,44 @@ def test_losses_on_later_time_are_log_losses_and_stop_when_they_no_longer_fall()
     assert losses[-1] == pytest.approx(expected, abs=1e-6)
 
 
-def test_smaller_steps_end_where_the_search_ended_and_depend_less_on_the_seed() -> None:
+def test_several_fits_together_are_their_mean_and_depend_less_on_the_seed() -> None:
     rows = trained().development
     later, dataset = inputs_of(rows), binned(rows)
-    params, rounds = in_smaller_steps(PARAMS, 20, SMALL)
-    assert (rounds, params) == (60, {**PARAMS, "learning_rate": PARAMS["learning_rate"] / 3})
-    assert in_smaller_steps(PARAMS, 20, SMALL.model_copy(update={"smaller_steps": 1})) == (PARAMS, 20)
-    coarse, fine = (
-        np.stack([margins(boosted(dataset, own, count, seed=seed, threads=1), later, threads=1) for seed in range(4)])
-        for own, count in ((PARAMS, 20), (params, rounds))
+    texts = [model_text(boosted(dataset, PARAMS, 20, seed=seed, threads=1)) for seed in range(8)]
+    alone = np.stack([margins(lgb.Booster(model_str=text), later, threads=1) for text in texts])
+    together = np.stack([margins(averaged(texts[first : first + 4]), later, threads=1) for first in (0, 4)])
+    np.testing.assert_allclose(together, [alone[:4].mean(axis=0), alone[4:].mean(axis=0)], rtol=0, atol=1e-12)
+    # Half as far from each other, as means of four are.
+    assert np.abs(together[0] - together[1]).mean() < 0.7 * np.abs(alone[0] - alone[4]).mean()
+
+
+def test_a_mean_is_explained_as_the_mean_of_explanations_and_reads_back() -> None:
+    rows = trained().development
+    few, dataset = inputs_of(rows)[:50], binned(rows)
+    boosters = [boosted(dataset, PARAMS, 10, seed=seed, threads=1) for seed in range(3)]
+    mean = averaged([model_text(booster) for booster in boosters])
+    told = [booster.predict(few, pred_contrib=True, num_threads=1) for booster in boosters]
+    np.testing.assert_allclose(
+        mean.predict(few, pred_contrib=True, num_threads=1), np.mean(told, axis=0), rtol=0, atol=1e-12
     )
-    assert fine.std(axis=0).mean() < 0.8 * coarse.std(axis=0).mean()
-    assert np.corrcoef(fine.mean(axis=0), coarse.mean(axis=0))[0, 1] > 0.97
-    assert fine.mean() == pytest.approx(coarse.mean(), abs=0.1)
+    assert mean.num_trees() == 30
+    assert model_text(lgb.Booster(model_str=model_text(mean))) == model_text(mean)
+    assert [tree.splits for tree in read_trees(model_text(mean))] == [
+        tree.splits for booster in boosters for tree in read_trees(model_text(booster))
+    ]
+
+
+def test_boosters_of_other_inputs_are_not_averaged() -> None:
+    rows = trained().development
+    one = model_text(boosted(binned(rows), PARAMS, 3, seed=1, threads=1))
+    other = model_text(boosted(binned(rows.drop(columns="seats_contracted_log")), PARAMS, 3, seed=1, threads=1))
+    with pytest.raises(ValueError, match="same binned rows"):
+        averaged([one, other])
+
+
+def test_the_hazard_is_the_mean_of_as_many_fits_as_the_config_says() -> None:
+    rows, config = trained().development, SMALL.model_copy(update={"ensemble_size": 3})
+    assert fit_hazard(rows, PARAMS, 7, config, threads=1).booster.num_trees() == 21
+    alone = config.model_copy(update={"ensemble_size": 1})
+    single = boosted(binned(rows), PARAMS, 7, seed=alone.seed, threads=1)
+    assert fit_hazard(rows, PARAMS, 7, alone, threads=1).text == model_text(single)

@@ -18,7 +18,7 @@ import pytest
 from features.errors import IntegrityError
 from training.bundle_files import CALIBRATION, FEATURES, GOLDEN, MANIFEST, MODEL, bundle_hash, json_bytes
 from training.calibrate import calibrate
-from training.fit import fit_hazard, in_smaller_steps
+from training.fit import fit_hazard
 from training.held_out import caution_of
 from training.level import at_own_level
 from training.model import check_golden, load_bundle, prove_in_child
@@ -74,8 +74,7 @@ def test_the_same_data_and_seed_give_the_same_bundle(tmp_path: Path, written: Pa
     # Reliability 15, from the search on: nothing but rows, config and seed goes in.
     made = trained()
     found = search(made.development, made.split.walk_forward, SMALL, threads=1)
-    params, rounds = in_smaller_steps(found.params, found.rounds, SMALL)
-    fitted = fit_hazard(made.development, params, rounds, SMALL, threads=1)
+    fitted = fit_hazard(made.development, found.params, found.rounds, SMALL, threads=1)
     of_folds = calibrate(found.out_of_fold, SMALL)
     again = make_bundle(
         fitted,
