@@ -98,7 +98,8 @@ def _settings(bundle: Path) -> dict[str, Any]:
     facts = document.get("facts", {})
     config = document.get("config", {})
     vetoed = ", ".join(config.get("vetoed_features", ())) or "none"
-    return {"vetoed features": vetoed, "seed": config.get("seed"), "rounds": facts.get("rounds"), **facts["params"]}
+    fits = {"fits averaged": config.get("ensemble_size", 1), "rounds of each": facts.get("rounds")}
+    return {"vetoed features": vetoed, "seed": config.get("seed"), **fits, **facts["params"]}
 
 
 def _told_promotions(entries: Sequence[Promotion], version: str) -> list[str]:
