@@ -6,6 +6,8 @@ a process that is killed leaves all finished trials behind, and several processe
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from optuna.distributions import distribution_to_json
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
+from scipy.stats import t as student_t
 
 from training.fit import Capacity
 from training.search_space import USUAL, suggested_params
@@ -23,6 +26,8 @@ from training.search_space import USUAL, suggested_params
 _NAME = "hazard"
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 _LOCK_SUFFIX = ".lock"
+_LUCK = 0.05
+"""How often settings no better than the usual ones may be taken for better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +42,12 @@ class TriedSettings:
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The best finished trial: parameters of the booster, rounds, and the loss on later time."""
+    """The chosen trial: parameters of the booster, rounds, and the loss on later time, mean and per fold."""
 
     params: dict[str, Any]
     rounds: int
     value: float
+    fold_losses: tuple[float, ...] = ()
 
 
 class Study:
@@ -104,6 +110,7 @@ class Study:
         """End a trial that saw every fold."""
         trial.set_user_attr("params", best.params)
         trial.set_user_attr("rounds", best.rounds)
+        trial.set_user_attr("fold_losses", list(best.fold_losses))
         self._study.tell(trial, best.value)
 
     def prune(self, trial: Any) -> None:
@@ -125,9 +132,17 @@ class Study:
         return len(self._trials(TrialState.COMPLETE))
 
     def best(self) -> Best:
-        """The completed trial with the least loss."""
-        found = self._study.best_trial
-        return Best(dict(found.user_attrs["params"]), int(found.user_attrs["rounds"]), float(found.value))
+        """The completed trial with the least loss, where its gain over what usually serves is more than luck.
+
+        Among a dozen settings one looks best by the luck of its seed and folds alone. On a made-up company of 3,000
+        accounts (90041) the least loss was 0.0008 below that of :data:`~training.search_space.USUAL`, and its share of
+        the oracle's skill 0.748; the usual settings had 0.77.
+        """
+        least = _chosen(self._study.best_trial)
+        usual = [_chosen(trial) for trial in self._trials(TrialState.COMPLETE) if trial.params == USUAL]
+        if not usual or is_clearly_less(least.fold_losses, usual[0].fold_losses):
+            return least
+        return usual[0]
 
     def tried(self) -> tuple[TriedSettings, ...]:
         """Every finished trial, pruned ones, too."""
@@ -152,6 +167,24 @@ def space_facts(capacity: Capacity) -> dict[str, str]:
     trial = optuna.create_study(**_settings()).ask()
     suggested_params(trial, capacity)
     return {name: distribution_to_json(kind) for name, kind in sorted(trial.distributions.items())}
+
+
+def is_clearly_less(losses: Sequence[float], others: Sequence[float]) -> bool:
+    """Is the mean of paired losses less by more than their scatter explains (t-test, one side, 5 %)?
+
+    False where one pair or none cannot tell.
+    """
+    gains = np.asarray(others, dtype=np.float64) - np.asarray(losses, dtype=np.float64)
+    count = len(gains)
+    if count < 2:  # noqa: PLR2004 - one value has no scatter
+        return False
+    least = float(student_t.ppf(1 - _LUCK, count - 1)) * float(gains.std(ddof=1)) / math.sqrt(count)
+    return float(gains.mean()) > least
+
+
+def _chosen(trial: Any) -> Best:
+    told = trial.user_attrs
+    return Best(dict(told["params"]), int(told["rounds"]), float(trial.value), tuple(map(float, told["fold_losses"])))
 
 
 def _settings() -> dict[str, Any]:

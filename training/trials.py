@@ -108,7 +108,9 @@ def _try(trial: Any, study: Study, bench: Bench, patience: Patience) -> None:
         if not is_worth_more and study.finished >= bench.config.warm_up_trials:
             study.prune(trial)
             return
-    study.complete(trial, Best(params, int(mean.argmin()) + 1, float(mean.min())))
+    last = int(mean.argmin())
+    per_fold = tuple(curve[min(last, len(curve) - 1)] for curve in curves)
+    study.complete(trial, Best(params, last + 1, float(mean.min()), per_fold))
 
 
 def mean_curve(curves: Sequence[Sequence[float]]) -> Floats:

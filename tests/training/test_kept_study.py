@@ -15,7 +15,8 @@ from training.effort import ALONE, Effort
 from training.fit import capacity_for
 from training.kept_study import About, about, opened
 from training.periods import MODEL_INPUTS
-from training.study import Best, Study
+from training.search_space import suggested_params
+from training.study import Best, Study, is_clearly_less
 
 from .bundle_case import SMALL, trained
 
@@ -85,6 +86,44 @@ def test_finished_trials_are_there_again_and_those_under_way_are_not(tmp_path: P
         assert study.tried() == kept
         assert study.best() == Best({"depth": 1}, rounds=3, value=0.9)
         assert study.ask(1, 0).number == 2
+
+
+def tried(*others: tuple[float, ...]) -> Study:
+    """A study of the usual settings (a loss of 0.2 in each of four folds) and of others with these losses per fold."""
+    study = Study.in_memory()
+    for number, losses in enumerate([(0.2, 0.2, 0.2, 0.2), *others]):
+        trial = study.ask(1, 0)
+        suggested_params(trial, FULL)
+        study.complete(trial, Best({"number": number}, 3, sum(losses) / len(losses), losses))
+    return study
+
+
+@pytest.mark.parametrize(
+    ("others", "chosen"),
+    [
+        ((), 0),
+        # Less in the mean, by one lucky fold.
+        (((0.19, 0.2, 0.2, 0.2),), 0),
+        # Less in every fold by about as much.
+        (((0.199, 0.1985, 0.199, 0.1988), (0.1, 0.3, 0.2, 0.21)), 1),
+        (((0.21, 0.21, 0.21, 0.21),), 0),
+    ],
+)
+def test_the_usual_settings_give_way_to_a_clear_gain_alone(others: tuple[tuple[float, ...], ...], chosen: int) -> None:
+    assert tried(*others).best().params == {"number": chosen}
+
+
+def test_a_gain_that_one_fold_alone_shows_is_none() -> None:
+    assert not is_clearly_less([0.1], [0.2])
+    assert not is_clearly_less([], [])
+    assert is_clearly_less([0.1, 0.1], [0.2, 0.2])
+    assert not is_clearly_less([0.2, 0.2], [0.2, 0.2])
+
+
+def test_without_the_usual_settings_the_least_loss_is_chosen(tmp_path: Path) -> None:
+    with opened(Effort(studies=tmp_path), OVER) as (study, _):
+        with_trials(study, 3)
+        assert study.best().params == {"depth": 2}
 
 
 def test_a_line_that_was_cut_off_and_a_lock_that_was_left_do_no_harm(tmp_path: Path) -> None:
