@@ -8,33 +8,32 @@ nothing of it. LightGBM has no way of its own: it averages only trees that do no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 
 _END = "\nend of trees"
 _NEXT = "\nTree="
-_SIZES, _LEAVES = "tree_sizes=", "leaf_value="
+_SIZES, _RANGES, _LEAVES = "tree_sizes=", "feature_infos=", "leaf_value="
 
 
-def averaged(texts: Sequence[str]) -> Any:
+def averaged(texts: Sequence[str]) -> str:
     """The booster whose raw score is the mean of those of ``texts`` (at least one); one alone stays as it is.
 
-    What the text says of settings is what the first one says.
+    What the text says of settings, and of the ranges that inputs had, is what the first one says. It is for LightGBM to
+    read, which writes its own form of it.
 
     Raises:
         ValueError: they do not answer the same inputs in the same way.
     """
     if len(texts) == 1:
-        return lgb.Booster(model_str=texts[0])
+        return texts[0]
     parts = [text.partition(_END) for text in texts]
     heads, trees = zip(*(_taken_apart(grown) for grown, _, _ in parts), strict=True)
-    if len(set(heads)) != 1:
-        raise ValueError("boosters can be averaged that were fitted on the same binned rows for the same objective")
+    if len({_answered(head) for head in heads}) != 1:
+        raise ValueError("only boosters over the same inputs and for the same objective can be averaged")
     every = [_divided(tree, len(texts)) for own in trees for tree in own]
     together = "".join(f"{_NEXT}{number}\n{tree}" for number, tree in enumerate(every))
-    return lgb.Booster(model_str="".join([heads[0], together, *parts[0][1:]]))
+    return "".join([heads[0], together, *parts[0][1:]])
 
 
 def _taken_apart(grown: str) -> tuple[str, list[str]]:
@@ -42,6 +41,11 @@ def _taken_apart(grown: str) -> tuple[str, list[str]]:
     head, *trees = grown.split(_NEXT)
     kept = [line for line in head.splitlines() if not line.startswith(_SIZES)]
     return "\n".join(kept), [tree.partition("\n")[2] for tree in trees]
+
+
+def _answered(head: str) -> str:
+    # On a cluster the bins, and so the ranges they span, depend on which worker read which rows.
+    return "\n".join(line for line in head.splitlines() if not line.startswith(_RANGES))
 
 
 def _divided(tree: str, times: int) -> str:

@@ -164,7 +164,7 @@ def fit_hazard(
         for seed in _seeds(config):
             text, note = cluster.boosted(rows, _full_params(input_names(rows), bounded, seed, threads=1), rounds)
             texts.append(text)
-        booster = averaged(texts)
+        booster = lgb.Booster(model_str=averaged(texts))
         notes.append(note)
     return Fitted(booster, model_text(booster), dict(bounded), rounds, events, tuple(notes))
 
@@ -199,7 +199,7 @@ def boosted_often(
     along one boosting.
     """
     texts = [model_text(boosted(dataset, params, rounds, seed=seed, threads=threads)) for seed in _seeds(config)]
-    return averaged(texts)
+    return lgb.Booster(model_str=averaged(texts))
 
 
 def _seeds(config: TrainingConfig) -> list[int]:

@@ -85,13 +85,13 @@ def test_every_row_counts_once_on_the_cluster(scheduler: str) -> None:
     rows = trained().development
     whole = {**PARAMS, "bagging_fraction": 1.0}
     fitted = fit_hazard(rows, whole, 1, SMALL, cluster=DaskCluster.at(scheduler))
-    (tree,) = fitted.booster.dump_model()["tree_info"]
-    assert tree["tree_structure"]["internal_count"] == len(rows)
+    trees = fitted.booster.dump_model()["tree_info"]
+    assert [tree["tree_structure"]["internal_count"] for tree in trees] == [len(rows)] * SMALL.ensemble_size
 
 
 def test_the_text_is_a_whole_model_and_does_not_say_where_it_was_made(far: Fitted, scheduler: str) -> None:
     again = lgb.Booster(model_str=far.text)
-    assert again.num_trees() == ROUNDS
+    assert again.num_trees() == ROUNDS * SMALL.ensemble_size
     assert again.feature_name() == list(MODEL_INPUTS)
     assert not re.search(r"127\.0\.0\.1|local_listen_port|machines", far.text)
     assert re.search(r"^\[seed: 20240415\]$", far.text, re.MULTILINE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import lightgbm as lgb
@@ -180,12 +181,16 @@ def test_losses_on_later_time_are_log_losses_and_stop_when_they_no_longer_fall()
     assert losses[-1] == pytest.approx(expected, abs=1e-6)
 
 
+def mean_of(texts: Sequence[str]) -> Any:
+    return lgb.Booster(model_str=averaged(texts))
+
+
 def test_several_fits_together_are_their_mean_and_depend_less_on_the_seed() -> None:
     rows = trained().development
     later, dataset = inputs_of(rows), binned(rows)
     texts = [model_text(boosted(dataset, PARAMS, 20, seed=seed, threads=1)) for seed in range(8)]
     alone = np.stack([margins(lgb.Booster(model_str=text), later, threads=1) for text in texts])
-    together = np.stack([margins(averaged(texts[first : first + 4]), later, threads=1) for first in (0, 4)])
+    together = np.stack([margins(mean_of(texts[first : first + 4]), later, threads=1) for first in (0, 4)])
     np.testing.assert_allclose(together, [alone[:4].mean(axis=0), alone[4:].mean(axis=0)], rtol=0, atol=1e-12)
     # Half as far from each other, as means of four are.
     assert np.abs(together[0] - together[1]).mean() < 0.7 * np.abs(alone[0] - alone[4]).mean()
@@ -195,7 +200,7 @@ def test_a_mean_is_explained_as_the_mean_of_explanations_and_reads_back() -> Non
     rows = trained().development
     few, dataset = inputs_of(rows)[:50], binned(rows)
     boosters = [boosted(dataset, PARAMS, 10, seed=seed, threads=1) for seed in range(3)]
-    mean = averaged([model_text(booster) for booster in boosters])
+    mean = mean_of([model_text(booster) for booster in boosters])
     told = [booster.predict(few, pred_contrib=True, num_threads=1) for booster in boosters]
     np.testing.assert_allclose(
         mean.predict(few, pred_contrib=True, num_threads=1), np.mean(told, axis=0), rtol=0, atol=1e-12
@@ -211,7 +216,7 @@ def test_boosters_of_other_inputs_are_not_averaged() -> None:
     rows = trained().development
     one = model_text(boosted(binned(rows), PARAMS, 3, seed=1, threads=1))
     other = model_text(boosted(binned(rows.drop(columns="seats_contracted_log")), PARAMS, 3, seed=1, threads=1))
-    with pytest.raises(ValueError, match="same binned rows"):
+    with pytest.raises(ValueError, match="same inputs"):
         averaged([one, other])
 
 
