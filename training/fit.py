@@ -194,9 +194,9 @@ def boosted_often(
 
     What the luck of one seed adds to a forecast, the others take away. On three made-up companies of 3,000 accounts
     (90031 to 90033) the share of the oracle's skill within the renewal window was 0.748, 0.720 and 0.750 in the mean of
-    single fits, and 0.760, 0.734 and 0.764 in that of four together; eight added 0.003. The same rounds in three times
-    smaller steps, three times as many, gave 0.759 for 90033, and nine times 0.761: a seed's luck does not average out
-    along one boosting.
+    single fits, and 0.760 and 0.734 in that of four together, 0.764 of three; eight or twelve together added 0.002 to
+    0.004. Three times as many rounds in steps three times smaller gave single fits of 90033 a mean of 0.759, nine times
+    0.761: a seed's luck does not average out along one boosting.
     """
     texts = [model_text(boosted(dataset, params, rounds, seed=seed, threads=threads)) for seed in _seeds(config)]
     return lgb.Booster(model_str=averaged(texts))

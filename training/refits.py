@@ -2,7 +2,7 @@
 
 Input: a bundle, the person-periods it learnt from, the judged rows. Each refit uses the settings and rounds that were
 found, a seed of its own, and accounts drawn with replacement; calibration stays. Output grain: the judged rows, with
-what moved for a sample of them. It costs :data:`REFITS` fits, about as much as one trial of the search.
+what moved for a sample of them. It costs :data:`REFITS` times what the final fit costs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from training.scorecard import points_of, summed
 from training.weeks import STRONGEST, Integers, overlap
 
 REFITS = 3
-"""Fits; a mean over three tells whether reasons hold or not, and costs no more than a trial."""
+"""Models; a mean over three tells whether reasons hold or not."""
 KEPT, TOP_KEPT, MOVED = "refit_reasons_kept", "refit_top_kept", "refit_moved_"
 _EXPLAINED = 400
 """Rows of each kind behind it; half a width of the interval is then about 0.03."""
