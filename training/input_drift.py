@@ -7,7 +7,8 @@ measured on the years before, so a limit is no rule of thumb where there is hist
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -52,59 +53,87 @@ def input_drift(
 
     Frames have ``account_id``, ``phase`` and the features; ``before`` may be None.
     """
-    return tuple(_drift(name, part, now, then, before) for name, part in features)
+    names = [name for name, _ in features]
+    fresh, old = _year(now, names), _year(then, names)
+    older = None if before is None else _year(before, names)
+    return tuple(_drift(feature, place, fresh, old, older) for place, feature in enumerate(features))
 
 
 def stability_index(now: pd.DataFrame, then: pd.DataFrame, name: str) -> float | None:
     """Population stability index of a feature within phases; None where no phase can be compared."""
-    found = _compared(now, then, name)
+    found = _compared(_year(now, [name]), _year(then, [name]), 0)
     return None if found is None else found[0]
 
 
-def _compared(now: pd.DataFrame, then: pd.DataFrame, name: str) -> tuple[float, float] | None:
+@dataclass(frozen=True, slots=True)
+class _Year:
+    """The rows of a frame, cut into phases once for all features: values (rows x features), and whose they are."""
+
+    values: Mapping[str, Floats]
+    accounts: Mapping[str, NDArray[np.intp]]
+    missing: Floats
+
+    def of(self, phase: str, place: int) -> tuple[Floats, NDArray[np.intp]]:
+        """The known values of a feature in a phase, and the numbers of their accounts."""
+        if phase not in self.values:
+            return np.empty(0), np.empty(0, np.intp)
+        values = self.values[phase][:, place]
+        known = ~np.isnan(values)
+        return values[known], self.accounts[phase][known]
+
+
+def _year(rows: pd.DataFrame, names: Sequence[str]) -> _Year:
+    cells = rows[list(names)].to_numpy(np.float64, na_value=np.nan)
+    accounts, _ = pd.factorize(rows["account_id"])
+    parts = {str(phase): places for phase, places in sorted(rows.groupby("phase").indices.items())}
+    return _Year(
+        # By column, as they are read.
+        values={phase: np.asfortranarray(cells[places]) for phase, places in parts.items()},
+        accounts={phase: accounts[places] for phase, places in parts.items()},
+        missing=np.isnan(cells).mean(axis=0) if len(cells) else np.zeros(len(names)),
+    )
+
+
+def _compared(now: _Year, then: _Year, place: int) -> tuple[float, float] | None:
     # The index, and what chance would give it: (bins - 1) * (1 / n + 1 / n), with accounts for n, because the three
     # or four rows of an account in a quarter are one piece of news.
     total, noise, weight = 0.0, 0.0, 0
-    for phase, rows in now.groupby("phase"):
-        before = then[then["phase"] == phase]
-        fresh, old = _values(rows, name), _values(before, name)
+    for phase in now.values:
+        (fresh, theirs), (old, before) = now.of(phase, place), then.of(phase, place)
         if min(len(fresh), len(old)) >= LEAST_ROWS:
             index, bins = _index(fresh, old)
             total += len(fresh) * index
-            noise += len(fresh) * (bins - 1) * (1 / _accounts(rows, name) + 1 / _accounts(before, name))
+            noise += len(fresh) * (bins - 1) * (1 / len(np.unique(theirs)) + 1 / len(np.unique(before)))
             weight += len(fresh)
     return (total / weight, noise / weight) if weight else None
 
 
-def _accounts(rows: pd.DataFrame, name: str) -> int:
-    return int(rows.loc[rows[name].notna(), "account_id"].nunique())
-
-
-def _drift(name: str, part: str, now: pd.DataFrame, then: pd.DataFrame, before: pd.DataFrame | None) -> FeatureDrift:
-    found, noise = _compared(now, then, name) or (None, 0.0)
-    usual = None if before is None else stability_index(then, before, name)
+def _drift(feature: tuple[str, str], place: int, now: _Year, then: _Year, before: _Year | None) -> FeatureDrift:
+    found, noise = _compared(now, then, place) or (None, 0.0)
+    earlier = None if before is None else _compared(then, before, place)
+    usual = None if earlier is None else earlier[0]
     customary = USUAL_LIMIT if usual is None else max(USUAL_LIMIT / 2, USUAL_TIMES * usual)
     limit = customary + NOISE_TIMES * noise
-    shift, spread = _moves(now, then, name)
+    shift, spread = _moves(now, then, place)
     return FeatureDrift(
-        feature=name,
-        subcategory=part,
+        feature=feature[0],
+        subcategory=feature[1],
         stability_index=found,
         usual=usual,
         limit=limit,
         drifted=found is not None and found > limit,
         shift=shift,
         spread=spread,
-        missing_now=float(now[name].isna().mean()) if len(now) else 0.0,
-        missing_then=float(then[name].isna().mean()) if len(then) else 0.0,
+        missing_now=float(now.missing[place]),
+        missing_then=float(then.missing[place]),
     )
 
 
-def _moves(now: pd.DataFrame, then: pd.DataFrame, name: str) -> tuple[float | None, float | None]:
+def _moves(now: _Year, then: _Year, place: int) -> tuple[float | None, float | None]:
     # Per phase, then weighted by rows: a phase that is longer this year must not look like a move of the feature.
     shifts, spreads, weights = [], [], []
-    for phase, rows in now.groupby("phase"):
-        fresh, old = _values(rows, name), _values(then[then["phase"] == phase], name)
+    for phase in now.values:
+        (fresh, _), (old, _) = now.of(phase, place), then.of(phase, place)
         if min(len(fresh), len(old)) >= LEAST_ROWS:
             width = float(np.subtract(*np.quantile(old, [0.75, 0.25])))
             if width > 0:
@@ -124,8 +153,3 @@ def _index(now: Floats, then: Floats) -> tuple[float, int]:
         counts = np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1)
         shares.append(np.maximum(counts / len(values), _TRACE))
     return float(((shares[0] - shares[1]) * np.log(shares[0] / shares[1])).sum()), len(edges) + 1
-
-
-def _values(rows: pd.DataFrame, name: str) -> Floats:
-    values: Floats = rows[name].dropna().to_numpy(np.float64)
-    return values
