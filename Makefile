@@ -45,14 +45,15 @@ reliability: $(READY)
 reference: $(READY)
 	$(BIN)/python -m features.reference docs tests/features
 
+# Not compiled when installed: most of what is installed is never loaded, and what is compiles itself.
 $(RUNS): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(READY): requirements-dev.lock $(RUNS)
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --requirement requirements-dev.lock
 	touch $@
 
 # Needs uv; writes names, versions and hashes only. What runs has the same versions in both.

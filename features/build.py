@@ -23,7 +23,7 @@ from features.engine_place import DUCKDB, EnginePlace, open_at
 from features.errors import MissingStateError, UsageError
 from features.identity import Resolved, resolve_stored
 from features.inputs import INPUTS, inputs_of
-from features.kept import Kept
+from features.kept import Kept, is_worth_keeping
 from features.manifest import Dataset, StoredFile, stored_file
 from features.one_history import give_one_history
 from features.progress import Progress, silent
@@ -98,7 +98,8 @@ def build_at(
     home.prepare()
     # Before the files are opened: rows that arrive in between make the snapshot late, never wrongly up to date.
     inputs = inputs_of(home, as_ofs)
-    kept = Kept(home, as_ofs, {step: step_sql(step) for step in STEPS}) if place == DUCKDB else None
+    keeps = place == DUCKDB and is_worth_keeping(home)
+    kept = Kept(home, as_ofs, {step: step_sql(step) for step in STEPS}) if keeps else None
     with TemporaryDirectory(dir=home.root, prefix="build-") as scratch, open_at(place, Path(scratch)) as engine:
         warehouse.name_tables(engine)
         resolved = resolve_stored(engine, warehouse)

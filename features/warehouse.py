@@ -29,6 +29,7 @@ FIRST_AVAILABLE_AT = "first_available_at"
 ROW = "_pulse_row"
 """The column that numbers the rows of a file that comes from outside, from 1."""
 _CSV_OPTIONS = "auto_detect = false, quote = '{quote}', escape = '{quote}', nullstr = '', allow_quoted_nulls = true"
+_IN_UTC = "SET TimeZone = 'UTC'"
 _OUR_MISTAKES = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.SyntaxException)
 _SQL_TYPES = {
     Kind.TEXT: "VARCHAR",
@@ -60,44 +61,52 @@ class Engine:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
-        self._in_memory: set[str] = set()
+        self._kinds: dict[str, str] = {}
+
+    @contextmanager
+    def session(self) -> Iterator[Engine]:
+        """Another session of this engine in which nothing has a name; what it holds is let go when it ends.
+
+        Much cheaper than :func:`open_engine`, which makes all that the engine knows anew.
+        """
+        connection = self._connection.cursor()
+        try:
+            # The only one of our settings that is a session's own.
+            connection.execute(_IN_UTC)
+            yield Engine(connection)
+        finally:
+            connection.close()
 
     def name(self, name: str, files: Sequence[Path], *, same_columns: bool = False) -> None:
         """Let SQL read the files as one table of that name; columns are matched by name, missing ones are null.
 
         With ``same_columns`` a file that lacks a column of the first one is refused when it is read.
         """
-        if name in self._in_memory:
-            # A table in memory goes before a view of its name.
-            self._execute(f'DROP TABLE "{name}"')
-            self._in_memory.remove(name)
         listed = ", ".join(_quoted(str(path)) for path in files)
         union = "false" if same_columns else "true"
-        self._execute(
-            f'CREATE OR REPLACE VIEW "{name}" AS SELECT * FROM read_parquet([{listed}], union_by_name = {union})'
-        )
+        self._create("VIEW", name, f"SELECT * FROM read_parquet([{listed}], union_by_name = {union})")
 
     def name_rows(self, name: str, rows: pa.Table) -> None:
         """Let SQL read an Arrow table in memory under that name."""
         self._connection.register(f"_{name}_rows", rows)
-        self._execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS SELECT * FROM "_{name}_rows"')
+        self._create("TABLE", name, f'SELECT * FROM "_{name}_rows"')
         self._connection.unregister(f"_{name}_rows")
-        self._in_memory.add(name)
 
     def keep(self, name: str, query: str) -> None:
         """Compute a query's answer, keep it in memory and give it a name; for answers of a few thousand rows."""
-        self._execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {query}')
-        self._in_memory.add(name)
+        self._create("TABLE", name, query)
 
     def name_query(self, name: str, query: str) -> None:
         """Give a query's answer a name; it is computed when read."""
-        self._execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {query}')
+        self._create("VIEW", name, query)
 
     def name_numbered(self, name: str, file: Path) -> None:
         """Let SQL read one Parquet file with its rows numbered from 1 in :data:`ROW`."""
-        self._execute(
-            f'CREATE OR REPLACE VIEW "{name}" AS SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS {ROW} '
-            f"FROM read_parquet([{_quoted(str(file))}], file_row_number = true)"
+        self._create(
+            "VIEW",
+            name,
+            f"SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS {ROW} "
+            f"FROM read_parquet([{_quoted(str(file))}], file_row_number = true)",
         )
 
     def unpack_text(
@@ -164,6 +173,18 @@ class Engine:
         with _only_the_kind_of_a_failure():
             return self._connection.execute(query).to_arrow_table()
 
+    def _create(self, kind: str, name: str, query: str) -> None:
+        # Of this session alone: other sessions of the engine have the same names.
+        if (before := self._kinds.get(name, kind)) == kind:
+            self._execute(f'CREATE OR REPLACE TEMP {kind} "{name}" AS {query}')
+        elif kind == "VIEW":
+            self._execute(f'DROP {before} "{name}"; CREATE TEMP {kind} "{name}" AS {query}')
+        else:
+            # The query may read what has had the name until now.
+            self._execute(f'CREATE TEMP {kind} "_new_{name}" AS {query}; DROP {before} "{name}"')
+            self._execute(f'ALTER {kind} "_new_{name}" RENAME TO "{name}"')
+        self._kinds[name] = kind
+
     def _count(self, statement: str) -> int:
         with _only_the_kind_of_a_failure():
             answer = self._connection.execute(statement).fetchone()
@@ -197,13 +218,14 @@ def open_engine(
     *, threads: int | None = None, memory: str = "8GB", scratch: Path | None = None, ordered: bool = False
 ) -> Iterator[Engine]:
     """A fresh engine in memory; ``scratch`` is where it may spill to disk; ``ordered`` keeps the order of rows."""
-    settings = {"threads": str(threads or granted_threads()), "memory_limit": memory, "TimeZone": "UTC"}
+    settings = {"threads": str(threads or granted_threads()), "memory_limit": memory}
     if scratch is not None:
         settings["temp_directory"] = str(scratch)
     connection = duckdb.connect(":memory:")
     try:
         for key, value in settings.items():
             connection.execute(f"SET {key} = {_quoted(value)}")
+        connection.execute(_IN_UTC)
         connection.execute(f"SET preserve_insertion_order = {ordered}")
         # In a notebook without widgets the bar is off, and even switching it off is refused.
         if connection.execute("SELECT current_setting('enable_progress_bar')").fetchone() == (True,):

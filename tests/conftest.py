@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,14 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Walk:
     from tests.walk_case import walk  # noqa: PLC0415  loads everything, which most tests do not need
 
     return walk(tmp_path_factory.mktemp("walk"))
+
+
+@pytest.fixture(scope="module")
+def everything_kept() -> Iterator[None]:
+    """Small homes keep a build's answers for the next one, as large ones do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("features.kept.KEPT_FROM", 0)
+        yield
 
 
 @pytest.fixture

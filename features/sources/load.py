@@ -103,15 +103,16 @@ def _stage_all(
     home: Home, plan: Plan, load: Load, scratch: Path, progress: Progress
 ) -> tuple[list[TableReport], list[Staged]]:
     done, waiting = [], []
-    for number, work in enumerate(in_order_of_need(plan.tables), start=1):
-        before = _loaded_before(home, work)
-        if before is not None:
-            done.append(before)
-        else:
-            # An engine of its own for each table: nothing of one is named, or held in memory, for the next.
-            with open_engine(memory=MEMORY, scratch=scratch / "spill", ordered=True) as engine:
-                waiting.append(stage(engine, home, work, load, scratch))
-        progress("read and judge", number, len(plan.tables))
+    with open_engine(memory=MEMORY, scratch=scratch / "spill", ordered=True) as engine:
+        for number, work in enumerate(in_order_of_need(plan.tables), start=1):
+            before = _loaded_before(home, work)
+            if before is not None:
+                done.append(before)
+            else:
+                # A session of its own for each table: nothing of one is named, or held in memory, for the next.
+                with engine.session() as own:
+                    waiting.append(stage(own, home, work, load, scratch))
+            progress("read and judge", number, len(plan.tables))
     return done, waiting
 
 

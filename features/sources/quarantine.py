@@ -61,10 +61,13 @@ def write_refused(
     The relation ``_pulse_refused`` has ``block`` (an intake's number), ``row`` and ``rule``; ``rules`` is keyed by
     block and rule.
     """
+    broken = sum(intake.rows.malformed.num_rows for intake in intakes)
+    # Most loads refuse nothing, and that is told sooner than who refused what.
+    if not broken and not engine.fetch("SELECT row FROM _pulse_refused LIMIT 1").num_rows:
+        return Refused({}, (), None)
     listed = scratch / f"{table}.refused.parquet"
     engine.name_rows("_pulse_rules", _rule_rows(rules))
-    if engine.write(_told_query(engine, table, intakes), listed) == 0:
-        return Refused({}, (), None)
+    engine.write(_told_query(engine, table, intakes), listed)
     engine.name("_pulse_told", [listed])
     counts = engine.fetch("SELECT rule, COUNT(*) AS rows FROM _pulse_told GROUP BY rule ORDER BY rule").to_pylist()
     facts = ", ".join(identifier(name) for name in Refusal.__slots__)

@@ -50,7 +50,7 @@ from features.sources.versions import (
     name_twins,
     refused_query,
 )
-from features.warehouse import FIRST_AVAILABLE_AT, ROW, Engine, Warehouse
+from features.warehouse import FIRST_AVAILABLE_AT, ROW, Engine, Warehouse, open_engine
 
 Rules = dict[tuple[int, int], Rule]
 _GOOD_ROWS = f"SELECT {ROW} AS row, row_hash, recorded_at FROM {CHECKED} WHERE {RULE} IS NULL ORDER BY {ROW}"
@@ -142,18 +142,20 @@ def _reach(engine: Engine, rows: Path, new: int) -> dict[str, str]:
 
 
 def _name_functions(engine: Engine, home: Home, work: TableWork) -> None:
-    name_casts(engine)
+    if _is_mapped(work):
+        name_casts(engine)
     if any(part.mapping is not None and part.mapping.names_people for part in work.parts):
         name_people(engine, salt_of(home))
-    # Known to Python and to the engine: later steps use either.
-    spoken = set(engine.fetch("SELECT name FROM pg_timezone_names()").column("name").to_pylist())
-    engine.name_rows("zones", pa.table({"name": pa.array(sorted(spoken & _zones_of_python()), pa.string())}))
+    engine.name_rows("zones", _zones())
 
 
 @cache
-def _zones_of_python() -> frozenset[str]:
-    # Hundreds of files are looked at, so a process that stays asks once.
-    return frozenset(available_timezones())
+def _zones() -> pa.Table:
+    """The time zones (``name``) that Python and the engine know: later steps use either."""
+    # Hundreds of tables are looked at, so a process that stays asks once.
+    with open_engine(threads=1) as engine:
+        spoken = set(engine.fetch("SELECT name FROM pg_timezone_names()").column("name").to_pylist())
+    return pa.table({"name": pa.array(sorted(spoken & available_timezones()), pa.string())})
 
 
 def _intake(engine: Engine, work: TableWork, number: int, others: Others, scratch: Path) -> Intake:

@@ -21,7 +21,7 @@ from features.settled import STEPS_SETTLED, Settled
 from features.settled_rows import SETTLED_ROWS
 from features.steps import STEPS, step_sql
 from features.usage_layer import reading
-from features.warehouse import open_engine
+from features.warehouse import Warehouse, open_engine
 from tests.features.built_case import company, export, snapshots, take_in, torn
 from tests.features.made_up_rows import FIRST, Row
 from tests.features.source_case import home_in
@@ -31,6 +31,8 @@ MONDAYS = tuple(FIRST + timedelta(weeks=week) for week in (50, 51, 52, 53))
 SEED = 11
 WEEK = timedelta(weeks=1)
 SEGMENT = "broadcaster"
+
+pytestmark = pytest.mark.usefixtures("everything_kept")
 
 
 def tie(account: str, user: str, day: datetime, known: datetime) -> Row:
@@ -202,6 +204,17 @@ def test_a_segment_that_nobody_was_in_before_unsettles_all(own: Home, tmp_path: 
     levels = kept_answers(own)["segment_levels"]
     assert 0 < len([row for row in levels if SEGMENT in row]) == len([row for row in levels if "studio" in row])
     assert differing(own, [monday]) == ({}, 0)
+
+
+@pytest.mark.parametrize("short", [0, 1])
+def test_a_home_keeps_answers_as_soon_as_it_has_rows_enough(
+    own: Home, short: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(own.root / "kept")
+    rows = sum(Warehouse(own).loaded_tables().values())
+    monkeypatch.setattr("features.kept.KEPT_FROM", rows + short)
+    build_at(own, MONDAYS[-1:])
+    assert (own.root / "kept").exists() == (short == 0)
 
 
 def test_what_is_kept_may_be_deleted(own: Home, whole: Home) -> None:

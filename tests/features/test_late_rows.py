@@ -25,6 +25,8 @@ SEED = 4
 TORN_AT = AS_OFS[1]
 DAY = timedelta(days=1)
 
+pytestmark = pytest.mark.usefixtures("everything_kept")
+
 
 @pytest.fixture(scope="module")
 def whole() -> Iterator[Home]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -60,6 +61,33 @@ def test_the_last_one_to_get_a_name_has_it(tmp_path: Path) -> None:
         assert engine.fetch("SELECT n FROM answer").to_pylist() == [{"n": 4}]
         engine.name("answer", [tmp_path / "one.parquet"])
         assert engine.fetch("SELECT n FROM answer").to_pylist() == [{"n": 1}]
+
+
+def test_a_table_that_is_made_of_a_view_takes_its_name(tmp_path: Path) -> None:
+    with open_engine(threads=1) as engine:
+        engine.write("SELECT 1 AS n", tmp_path / "one.parquet")
+        engine.name("answer", [tmp_path / "one.parquet"])
+        engine.keep("answer", "SELECT n + 1 AS n FROM answer")
+        engine.name_query("all_of_it", "SELECT * FROM answer")
+        assert engine.fetch("SELECT n FROM all_of_it").to_pylist() == [{"n": 2}]
+
+
+def test_sessions_of_an_engine_know_nothing_of_each_other(tmp_path: Path) -> None:
+    with open_engine(threads=1) as engine:
+        engine.write("SELECT 1 AS n", tmp_path / "one.parquet")
+        for number in (1, 2):
+            with engine.session() as own:
+                with pytest.raises(duckdb.CatalogException):
+                    own.fetch("SELECT * FROM known")
+                own.name("known", [tmp_path / "one.parquet"])
+                own.name_function("more", "x", f"x + {number}")
+                own.name_rows("rows", pa.table({"n": [number]}))
+                told = own.fetch(
+                    "SELECT more(k.n) AS n, CAST(TIMESTAMPTZ '2024-01-01 00:00:00Z' AS VARCHAR) AS at FROM known AS k"
+                )
+                assert told.to_pylist() == [{"n": 1 + number, "at": "2024-01-01 00:00:00+00"}]
+        with pytest.raises(duckdb.CatalogException):
+            engine.fetch("SELECT * FROM rows")
 
 
 def test_a_query_is_written_and_named_and_fetched(tmp_path: Path) -> None:

@@ -5,9 +5,13 @@ What the lifecycle reads from it is the portfolio again, through the real store 
 
 from __future__ import annotations
 
+import atexit
+import shutil
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pandas as pd
@@ -21,6 +25,7 @@ from features.settings import Home
 from features.store import FeatureStore
 from features.vocabulary import Subcategory
 from training.material import Material
+from training.registry import ModelRegistry
 
 from .bundle_case import SMALL, Trained, trained
 from .bundle_case import features_of as rows_of_store
@@ -52,7 +57,18 @@ def stored_portfolio(root: Path, world: Portfolio) -> Home:
     cohort = world.cohort.assign(known_at=world.cohort["as_of"], currency=CURRENCY, end_on=ends_of(world))
     _store(home, COHORT, cohort, {**keys, **words, "end_on": pa.date32()})
     FeatureStore(home).apply()
+    shutil.copy(_tracking_store(), home.root)
     return home
+
+
+@cache
+def _tracking_store() -> Path:
+    """MLflow's store without a run, as it makes one itself; that takes it seconds, which every home would wait for."""
+    root = Path(mkdtemp(prefix="pulse-mlflow-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    home = Home(root=root)
+    assert ModelRegistry(home).versions() == ()
+    return root / "mlflow.db"
 
 
 def ends_of(world: Portfolio) -> pd.Series[Any]:

@@ -17,7 +17,7 @@ from features.settings import Home
 from training import promotions
 from training.lifecycle import evaluate, monitor
 from training.model import load_bundle
-from training.monitoring import look
+from training.monitoring import Looked, look
 from training.recalibrating import Proposal, propose, register
 from training.registry import ModelRegistry
 from training.verdict import GATE_CODES, Cause, Gate, Verdict
@@ -56,12 +56,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 @pytest.fixture(scope="module")
+def looked(home: Home) -> Looked:
+    return look(home, CUT)
+
+
+@pytest.fixture(scope="module")
 def proposal(home: Home) -> Proposal:
     return propose(home, CUT, step=Step.INTERCEPT)
 
 
-def test_only_snapshots_that_the_model_did_not_learn_from_are_watched(home: Home) -> None:
-    looked = look(home, CUT)
+def test_only_snapshots_that_the_model_did_not_learn_from_are_watched(looked: Looked) -> None:
     begin = trained().split.final.test_first
     assert looked.seen.judged["as_of"].min() >= pd.Timestamp(begin)
     assert looked.kept.cohort["as_of"].tolist() == looked.seen.judged["as_of"].tolist()
@@ -90,8 +94,7 @@ def test_what_was_told_is_open_at_the_next_look_and_calls_nobody_again(home: Hom
     assert failure(again) is None
 
 
-def test_lags_of_records_are_those_of_decisions_that_are_long_final(home: Home) -> None:
-    looked = look(home, CUT)
+def test_lags_of_records_are_those_of_decisions_that_are_long_final(looked: Looked) -> None:
     decided = looked.kept.decided
     final = decided[decided["decided_at"] + looked.bundle.config.settling <= pd.Timestamp(CUT)]
     # How promptly notices were written down more than three years ago says nothing of today.
