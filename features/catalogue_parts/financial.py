@@ -40,6 +40,18 @@ FEATURES = (
         sentence="The last invoices were paid {actual} from the due date (minus: before it); with accounts like this {expected}.",
     ),
     _feature(
+        name="days_past_due_ewm28",
+        style=Style.DAYS,
+        unit="days, shrunk",
+        window="all invoices due so far, half-life 28 weeks",
+        meaning="mean days from the due date to the payment of all invoices due, early payment counting as negative, each within -30 and 45 days and with half the weight for every 28 weeks since it fell due; drawn to the same mean of the whole portfolio by the weight of one invoice due today; open ones count to as_of; without a due date as in days_late_w52",
+        null="no invoice fell due so far",
+        direction=1,
+        monotone=1,
+        label="When invoices are usually paid",
+        sentence="Invoices are usually paid {actual} from the due date (minus: before it); with accounts like this {expected}.",
+    ),
+    _feature(
         name="days_late_change",
         code="F02",
         style=Style.DAYS,

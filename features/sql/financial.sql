@@ -102,6 +102,10 @@ SELECT
     i.due_minor_days / NULLIF(i.due_minor, 0) AS days_late_w52,
     CASE WHEN i.due_ever > 0 THEN i.last_four_days / NULLIF(LEAST(i.due_ever, 4), 0) END AS days_past_due_last4,
     CASE
+        WHEN i.due_ever > 0
+            THEN (i.weighed_days + 1000 * v.usual_days) / (i.due_weight + 1000)
+    END AS days_past_due_ewm28,
+    CASE
         WHEN i.due_ever >= 4 THEN i.last_days / 2 - i.before_days / NULLIF(LEAST(i.due_ever - 2, 4), 0)
     END AS days_late_change,
     CASE

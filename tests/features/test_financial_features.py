@@ -63,6 +63,22 @@ def test_days_past_due_count_early_payment_too_over_the_last_four_invoices() -> 
     assert features(invoices(rows.splitlines()[-2]))["days_past_due_last4"] is None
 
 
+def test_usual_days_past_due_fade_with_time_and_are_drawn_to_what_the_portfolio_pays() -> None:
+    rows = """
+        i1 | 2023-11-18 | a1 | 2023-11-18 | 2023-12-18 | 2024-03-31T09:00 | 1000 | USD | paid
+        i2 | 2024-05-01 | a1 | 2024-05-01 | 2024-06-30 | 2024-05-02T09:00 | 9000 | USD | paid
+        i3 | 2024-05-01 | a1 | 2024-05-01 | 2024-07-01 | 2024-05-02T09:00 | 9000 | USD | paid
+        i4 | 2024-05-01 | a2 | 2024-05-01 | 2024-06-30 | 2024-07-10T09:00 | 1000 | USD | open
+    """
+    # i1 is 28 weeks old and counts half, with 45 days at most; i2 was due yesterday, 59 days early, of which 30 count;
+    # i3 is not due yet; i4 of another account is a day late and open.
+    weight = round(0.5 ** (1 / 196), 3)
+    usual = (0.5 * 45 - weight * 30 + weight * 1) / (0.5 + 2 * weight)
+    own = (0.5 * 45 - weight * 30 + usual) / (0.5 + weight + 1)
+    assert features(invoices(rows))["days_past_due_ewm28"] == pytest.approx(own)
+    assert features(invoices(rows.splitlines()[-2]))["days_past_due_ewm28"] is None
+
+
 def test_a_payment_counts_when_it_is_known_whatever_order_its_states_arrive_in() -> None:
     header = INVOICE.replace("valid_from", "valid_from | available_at")
     rows = """

@@ -70,6 +70,20 @@ class Known:
         )
 
 
+def faded(own: list[Row], known: Known) -> float | None:
+    """The mean days past due, older invoices weighing less, drawn to the portfolio's by one invoice of today."""
+    due = [row for row in known.invoices if row["owes"] and row["due"] < known.today]
+    weight, days = weighed(own, known.today)
+    weight_of_all, days_of_all = weighed(due, known.today)
+    return shrunk(days, weight, share(days_of_all, weight_of_all), 1.0) if own else None
+
+
+def weighed(invoices: list[Row], today: date) -> tuple[float, float]:
+    weights = [round(0.5 ** ((today - row["due"]).days / 196), 3) for row in invoices]
+    days = [min(max(row["past_due"], -30), 45) for row in invoices]
+    return sum(weights), sum(each * day for each, day in zip(weights, days, strict=True))
+
+
 def expected_features(known: Known, account: str) -> dict[str, float | None]:
     mine = [row for row in known.invoices if row["account_id"] == account]
     due = [row for row in known.invoices if row["owes"] and known.since(row["due"], 52)]
@@ -103,6 +117,7 @@ def expected_features(known: Known, account: str) -> dict[str, float | None]:
             sum(row["amount_due_minor"] for row in own_due),
         ),
         "days_past_due_last4": share(sum(row["past_due"] for row in ever[:4]), len(ever[:4])),
+        "days_past_due_ewm28": faded(ever, known),
         "days_late_change": change,
         "invoices_late_share_w52": shrunk(ours, len(own_due), prior, 4) if own_due else None,
         "open_overdue_ratio": sum(row["amount_due_minor"] for row in overdue) / 1_000_000 if mine else None,
