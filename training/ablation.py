@@ -22,12 +22,14 @@ from features.settings import Home
 from features.vocabulary import Subcategory
 from training.ablation_parts import Ablation, ArmWithout, SeasonLeftOut
 from training.arms import compared_arms
+from training.boosting import margins
 from training.bundle import Bundle
+from training.capacity import outcome_count
 from training.config import TrainingConfig
 from training.dataset import training_rows
 from training.estimates import Question
 from training.evaluation import CHAMPION, EvaluationPlan
-from training.fit import fit_hazard, margins, outcome_count
+from training.fit import fit_hazard
 from training.inputs import numbers_of
 from training.judged import Judged
 from training.material import Material, gather

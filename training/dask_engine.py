@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from features.errors import ConfigError, ServiceUnavailable, UsageError
-from training.fit import input_names, inputs_of
+from training.boosting import input_names, inputs_of
 from training.periods import Floats
 
 if TYPE_CHECKING:
@@ -71,8 +71,12 @@ class DaskCluster:
             found._workers(client)
         return found
 
-    def boosted(self, rows: pd.DataFrame, params: Mapping[str, Any], rounds: int) -> tuple[str, str]:
+    def boosted(
+        self, rows: pd.DataFrame, params: Mapping[str, Any], rounds: int, *, offsets: Floats | None = None
+    ) -> tuple[str, str]:
         """The native text of a booster fitted on all workers together, and a note of how many they were.
+
+        ``offsets`` as in :class:`training.effort.Cluster`.
 
         Raises:
             ServiceUnavailable: the scheduler does not answer, has no worker, or a worker failed.
@@ -80,7 +84,7 @@ class DaskCluster:
         with closing(self._client()) as client:
             workers = self._workers(client)
             try:
-                text = _fitted(client, workers, rows, params, rounds)
+                text = _fitted(client, workers, rows, offsets, _Order(params, rounds))
             except _failures() as cause:
                 raise self._refused(f"a fit that failed on a worker ({type(cause).__name__})") from cause
         return text, f"the final fit was made on a Dask cluster of {len(workers)} workers"
@@ -139,14 +143,20 @@ def _answered(rows: pd.DataFrame, work: Callable[[str], str]) -> pd.DataFrame:
     return rows.assign(text=[work(text) for text in rows["text"]])
 
 
-def _fitted(client: Client, workers: list[str], rows: pd.DataFrame, params: Mapping[str, Any], rounds: int) -> str:
+@dataclass(frozen=True, slots=True)
+class _Order:
+    params: Mapping[str, Any]
+    rounds: int
+
+
+def _fitted(client: Client, workers: list[str], rows: pd.DataFrame, offsets: Floats | None, order: _Order) -> str:
     # The regressor is the one that takes labels as they are: a classifier numbers the classes that it sees, worker by
     # worker, and a worker may see one class only.
     from lightgbm import DaskLGBMRegressor  # noqa: PLC0415
 
-    ours = {name: value for name, value in params.items() if name not in _OURS_ALONE}
+    ours = {name: value for name, value in order.params.items() if name not in _OURS_ALONE}
     model = DaskLGBMRegressor(
-        client=client, n_estimators=rounds, verbosity=-1, time_out=int(MEETING.total_seconds() // 60), **ours
+        client=client, n_estimators=order.rounds, verbosity=-1, time_out=int(MEETING.total_seconds() // 60), **ours
     )
     with client.as_current(), warnings.catch_warnings():
         # LightGBM's own default, about which it then complains.
@@ -155,6 +165,7 @@ def _fitted(client: Client, workers: list[str], rows: pd.DataFrame, params: Mapp
             _spread(client, workers, inputs_of(rows)),
             _spread(client, workers, rows["y"].to_numpy(np.float64)),
             sample_weight=_spread(client, workers, rows["weight"].to_numpy(np.float64)),
+            init_score=None if offsets is None else _spread(client, workers, offsets),
             feature_name=list(input_names(rows)),
         )
     # Where the workers stood is no part of a model.

@@ -13,12 +13,19 @@ from typing import Any, Protocol
 
 import pandas as pd
 
+from training.periods import Floats
+
 
 class Cluster(Protocol):
     """Other machines that can fit a booster together."""
 
-    def boosted(self, rows: pd.DataFrame, params: Mapping[str, Any], rounds: int) -> tuple[str, str]:
-        """The native text of a booster fitted on person-periods, and a note of how that was done."""
+    def boosted(
+        self, rows: pd.DataFrame, params: Mapping[str, Any], rounds: int, *, offsets: Floats | None = None
+    ) -> tuple[str, str]:
+        """The native text of a booster fitted on person-periods, and a note of how that was done.
+
+        Boosting starts from ``offsets`` (log-odds per row), which are no part of the text.
+        """
 
 
 @dataclass(frozen=True, slots=True)

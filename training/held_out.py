@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from training.boosting import margins
 from training.calibrate import Calibration
 from training.config import TrainingConfig
-from training.fit import margins
 from training.inputs import numbers_of
 from training.labels import horizon_labels
 from training.periods import TIMING_INPUTS, Floats, Timing, timing_inputs

@@ -19,9 +19,10 @@ from typing import Any
 import pandas as pd
 
 from features.errors import MissingStateError, UsageError
+from training.boosting import input_names, monotone_constraints
+from training.capacity import Capacity
 from training.config import TrainingConfig
 from training.effort import Effort
-from training.fit import Capacity, input_names, monotone_constraints
 from training.splits import Fold
 from training.study import Study, space_facts
 

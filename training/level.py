@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+from training.boosting import inputs_of, margins
 from training.calibrate import Calibration
-from training.fit import inputs_of, margins
 from training.periods import Floats
 from training.splits import Fold
 

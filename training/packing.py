@@ -118,6 +118,7 @@ def _facts(fitted: Fitted, provenance: Provenance) -> dict[str, Any]:
         "events": fitted.events,
         "params": fitted.params,
         "rounds": fitted.rounds,
+        "loadings": fitted.loadings,
         "notes": list(fitted.notes),
     }
 

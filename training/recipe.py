@@ -6,13 +6,14 @@ What it leaves out keeps its default.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from features.catalogue import MODEL_FEATURES
+from features.catalogue import MODEL_FEATURES, feature_named
 from features.errors import ConfigError
 from training.config import TrainingConfig
 
@@ -28,15 +29,21 @@ def recipe_named(recipe: str | None, **chosen: Any) -> TrainingConfig:
     document = {} if recipe is None else _document(recipe)
     given = {name: value for name, value in chosen.items() if value is not None}
     config = TrainingConfig.read({**document, **given})
-    unknown = sorted(set(config.vetoed_features) - set(MODEL_FEATURES))
-    if unknown:
-        raise ConfigError(
-            f"the recipe {recipe} vetoes what no model reads",
-            expected="names of features that a model reads; docs/features.md lists them",
-            found=", ".join(unknown),
-            todo="correct vetoed_features",
-        )
+    _require_inputs("vetoed_features", config.vetoed_features, recipe, MODEL_FEATURES)
+    told = tuple(name for name in MODEL_FEATURES if feature_named(name).direction)
+    _require_inputs("auxiliary_targets", config.auxiliary_targets, recipe, told)
     return config
+
+
+def _require_inputs(setting: str, names: Sequence[str], recipe: str | None, allowed: Sequence[str]) -> None:
+    if unknown := sorted(set(names) - set(allowed)):
+        raise ConfigError(
+            f"the recipe {recipe} names what cannot stand in {setting}",
+            expected="features that a model reads (and, for an auxiliary target, that are expected to go with more or "
+            "with less churn); docs/features.md lists them",
+            found=", ".join(unknown),
+            todo=f"correct {setting}",
+        )
 
 
 def _document(recipe: str) -> dict[str, Any]:

@@ -14,9 +14,10 @@ import pandas as pd
 
 from features.progress import Progress, silent
 from features.vocabulary import Subcategory
+from training.boosting import model_text
 from training.bundle import Bundle, owners_of
 from training.explainer import Explainer
-from training.fit import binned, boosted_often, model_text
+from training.fit import refitted
 from training.model import native_booster
 from training.periods import Floats
 from training.scorecard import points_of, summed
@@ -66,9 +67,9 @@ def redrawn(past: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 def _refit(bundle: Bundle, past: pd.DataFrame, refit: int) -> Bundle:
     seed = bundle.config.seed + _SEED_STEP * (refit + 1)
-    dataset = binned(redrawn(past, seed))
     config = bundle.config.model_copy(update={"seed": seed})
-    booster = boosted_often(dataset, bundle.facts["params"], int(bundle.facts["rounds"]), config)
+    facts, rows = bundle.facts, redrawn(past, seed)
+    booster = refitted(rows, facts["params"], int(facts["rounds"]), config, events=int(facts["events"]))
     owners = owners_of(bundle.features, bundle.subcategories)
     explainer = Explainer(native_booster(model_text(booster)), owners, len(Subcategory))
     return replace(bundle, explainer=explainer)

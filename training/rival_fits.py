@@ -19,10 +19,11 @@ from scipy.special import expit
 from features.errors import DataContractError, UsageError
 from features.progress import Progress, silent
 from training.baselines import PENALTIES, fit_logistic
+from training.boosting import input_names, margins
 from training.calibrate import GROUPINGS, Calibration, calibrate
 from training.config import TrainingConfig
 from training.dataset import training_rows
-from training.fit import fit_hazard, input_names, margins
+from training.fit import fit_hazard
 from training.inputs import numbers_of
 from training.labels import horizon_labels
 from training.level import at_own_level

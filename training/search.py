@@ -18,16 +18,19 @@ import pandas as pd
 from features.errors import NoUsableSignal
 from features.progress import Progress, silent
 from features.warehouse import granted_threads
+from training.auxiliary import Start, start_of
+from training.boosting import Positions, binned, boosted_often, inputs_of, margins
+from training.capacity import Capacity, capacity_for, outcome_count
 from training.config import TrainingConfig
 from training.effort import ALONE, Effort
-from training.fit import Capacity, binned, boosted_often, capacity_for, inputs_of, margins, outcome_count
+from training.fit import started
 from training.kept_study import JOURNAL, about, opened
 from training.periods import TIMING_INPUTS
 from training.search_workers import search_together, write_order
 from training.shrinkage import timing_codes
 from training.splits import Fold, Mask
 from training.study import Study, TriedSettings
-from training.trials import Bench, Patience, Places, run_trials
+from training.trials import Bench, Cut, Patience, run_trials
 
 STAGE = "search"
 OUT_OF_FOLD_COLUMNS = ("interval", "in_window", "y", "weight", "segment", "phase", "usable_weeks", "sources_present")
@@ -59,12 +62,13 @@ class _Ground:
     rows: pd.DataFrame
     dataset: Any
     masks: tuple[tuple[Mask, Mask], ...]
-    places: Places
+    cuts: tuple[Cut, ...]
+    starts: tuple[Start | None, ...]
     config: TrainingConfig
     capacity: Capacity
 
     def bench(self, threads: int | None) -> Bench:
-        return Bench.of(self.dataset, self.places, config=self.config, capacity=self.capacity, threads=threads)
+        return Bench.of(self.dataset, self.cuts, config=self.config, capacity=self.capacity, threads=threads)
 
 
 def search(
@@ -86,7 +90,7 @@ def search(
         MissingStateError, UsageError: a kept search cannot go on (:func:`training.kept_study.opened`).
         ServiceUnavailable: a worker died.
     """
-    ground = _ground(rows, folds, config)
+    ground = _ground(rows, folds, config, threads)
     if effort.studies is None:
         study, kept = Study.in_memory(), 0
         _run(study, None, ground, effort=effort, threads=threads, progress=progress)
@@ -98,7 +102,8 @@ def search(
             _run(study, folder, ground, effort=effort, threads=threads, progress=progress)
     best, bench = study.best(), ground.bench(threads)
     boosters = tuple(
-        boosted_often(train, best.params, best.rounds, config, threads=threads) for train, _ in bench.pairs
+        started(boosted_often(train, best.params, best.rounds, config, threads=threads), start)
+        for (train, _), start in zip(bench.pairs, ground.starts, strict=True)
     )
     notes = _notes(ground, effort, kept=kept, finished=study.finished)
     told = _out_of_fold(ground, boosters, threads)
@@ -122,7 +127,7 @@ def _run(
     else:
         share = max(1, (threads or granted_threads()) // effort.workers)
         rows = folder / _FOR_WORKERS
-        write_order(rows, ground.dataset, ground.places, config=ground.config, capacity=ground.capacity, threads=share)
+        write_order(rows, ground.dataset, ground.cuts, config=ground.config, capacity=ground.capacity, threads=share)
         search_together(rows, folder / JOURNAL, workers=effort.workers, patience=patience, told=told)
     if study.finished < trials:
         progress(STAGE, study.finished, study.finished)
@@ -142,14 +147,23 @@ def _notes(ground: _Ground, effort: Effort, *, kept: int, finished: int) -> tupl
     return tuple(notes)
 
 
-def _ground(rows: pd.DataFrame, folds: Sequence[Fold], config: TrainingConfig) -> _Ground:
+def _ground(rows: pd.DataFrame, folds: Sequence[Fold], config: TrainingConfig, threads: int | None) -> _Ground:
     capacity = capacity_for(outcome_count(rows), config)
     in_window = rows["in_window"].to_numpy(bool)
     masks = tuple((fold.train(rows), fold.test(rows)) for fold in folds)
     for train, test in masks:
         _require_events(rows, train, test & in_window)
-    places = tuple((np.flatnonzero(train), np.flatnonzero(test & in_window)) for train, test in masks)
-    return _Ground(rows, binned(rows), masks, places, config, capacity)
+    starts = tuple(start_of(rows[train], config, capacity, threads=threads) for train, _ in masks)
+    cuts = tuple(
+        _cut(rows, np.flatnonzero(train), np.flatnonzero(test & in_window), start)
+        for (train, test), start in zip(masks, starts, strict=True)
+    )
+    return _Ground(rows, binned(rows), masks, cuts, starts, config, capacity)
+
+
+def _cut(rows: pd.DataFrame, train: Positions, later: Positions, start: Start | None) -> Cut:
+    offsets = None if start is None else (start.offsets(rows.iloc[train]), start.offsets(rows.iloc[later]))
+    return Cut(train, later, offsets)
 
 
 def _require_events(rows: pd.DataFrame, train: Mask, test: Mask) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from training.fit import Capacity, bounded_params
+from training.capacity import Capacity, bounded_params
 
 USUAL: dict[str, Any] = {
     "free_depth": 3,

@@ -20,35 +20,37 @@ from typing import Any
 import numpy as np
 
 from features.errors import ServiceUnavailable
+from training.boosting import dataset_from, write_dataset
+from training.capacity import Capacity
 from training.config import TrainingConfig
-from training.fit import Capacity, dataset_from, write_dataset
 from training.study import Study
-from training.trials import Bench, Patience, Places, run_trials
+from training.trials import Bench, Cut, Patience, run_trials
 
-_DATASET, _PLACES, _ORDER = "rows.bin", "folds.npz", "order.json"
+_DATASET, _CUTS, _ORDER = "rows.bin", "folds.npz", "order.json"
 _LOOK_EVERY_SECONDS = 0.5
 
 
 def write_order(
-    folder: Path, dataset: Any, places: Places, *, config: TrainingConfig, capacity: Capacity, threads: int
+    folder: Path, dataset: Any, cuts: Sequence[Cut], *, config: TrainingConfig, capacity: Capacity, threads: int
 ) -> None:
     """Put down what a worker needs, in a new folder; ``threads`` are those of one worker."""
     folder.mkdir(mode=0o700)
     write_dataset(dataset, folder / _DATASET)
-    named = {f"{fold}_{part}": rows for fold, pair in enumerate(places) for part, rows in enumerate(pair)}
-    np.savez(folder / _PLACES, allow_pickle=False, **named)
+    parts = [(cut.train, cut.later, *(cut.offsets or ())) for cut in cuts]
+    named = {f"{fold}_{part}": values for fold, own in enumerate(parts) for part, values in enumerate(own)}
+    np.savez(folder / _CUTS, allow_pickle=False, **named)
     order = {"config": config.model_dump(mode="json"), "capacity": asdict(capacity), "threads": threads}
-    (folder / _ORDER).write_text(json.dumps({**order, "folds": len(places)}))
+    (folder / _ORDER).write_text(json.dumps({**order, "parts": [len(own) for own in parts]}))
 
 
 def read_bench(folder: Path) -> Bench:
     """The bench that was put down."""
     order = json.loads((folder / _ORDER).read_text())
-    with np.load(folder / _PLACES) as stored:
-        places = tuple((stored[f"{fold}_0"], stored[f"{fold}_1"]) for fold in range(order["folds"]))
+    with np.load(folder / _CUTS) as stored:
+        kept = [[stored[f"{fold}_{part}"] for part in range(parts)] for fold, parts in enumerate(order["parts"])]
     return Bench.of(
         dataset_from(folder / _DATASET),
-        places,
+        [Cut(train, later, (offsets[0], offsets[1]) if offsets else None) for train, later, *offsets in kept],
         config=TrainingConfig.read(order["config"]),
         capacity=Capacity(**order["capacity"]),
         threads=order["threads"],

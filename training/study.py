@@ -20,7 +20,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from scipy.stats import t as student_t
 
-from training.fit import Capacity
+from training.capacity import Capacity
 from training.search_space import USUAL, suggested_params
 
 _NAME = "hazard"

@@ -17,11 +17,11 @@ import pandas as pd
 from features.errors import GateRefused, NoUsableSignal, PulseError
 from features.settings import Home
 from training.bundle import Bundle
+from training.capacity import outcome_count
 from training.challengers import ChallengerChange
 from training.config import TrainingConfig
 from training.decisions import TermCensus
 from training.findings import arm_name, calibration_finding, skill_finding, with_interval
-from training.fit import outcome_count
 from training.governance import Approval
 from training.judging import Judgement
 from training.promotions import Promotion

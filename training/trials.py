@@ -13,14 +13,29 @@ from typing import Any
 
 import numpy as np
 
+from training.boosting import Positions, later_losses, own_constraints, subset
+from training.capacity import Capacity
 from training.config import TrainingConfig
-from training.fit import Capacity, Positions, later_losses, own_constraints, subset
 from training.periods import Floats
 from training.search_space import suggested_params
 from training.study import Best, Study
 
-Places = tuple[tuple[Positions, Positions], ...]
-"""Per fold: rows to learn from, and later rows (with a decision) to be judged by."""
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A fold: rows to learn from, and later rows (with a decision) to be judged by; positions ascend.
+
+    Boosting starts from ``offsets`` (log-odds in each of these rows, and of those); None: from nothing.
+    """
+
+    train: Positions
+    later: Positions
+    offsets: tuple[Floats, Floats] | None = None
+
+    def of(self, dataset: Any) -> tuple[Any, Any]:
+        """Its two parts of a binned Dataset."""
+        begun, begun_later = self.offsets or (None, None)
+        return subset(dataset, self.train, offsets=begun), subset(dataset, self.later, offsets=begun_later)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +49,10 @@ class Bench:
 
     @classmethod
     def of(
-        cls, dataset: Any, places: Places, *, config: TrainingConfig, capacity: Capacity, threads: int | None
+        cls, dataset: Any, cuts: Sequence[Cut], *, config: TrainingConfig, capacity: Capacity, threads: int | None
     ) -> Bench:
         """Cut a Dataset."""
-        pairs = tuple((subset(dataset, train), subset(dataset, later)) for train, later in places)
+        pairs = tuple(cut.of(dataset) for cut in cuts)
         return cls(pairs, config, capacity, threads)
 
     def params(self, trial: Any) -> dict[str, Any]:

@@ -17,8 +17,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from tests.benchmarks.measured import best_of, rows_wanted
+from training.boosting import binned, boosted, inputs_of, later_losses, margins, monotone_constraints, subset
+from training.capacity import Capacity
 from training.config import TrainingConfig
-from training.fit import Capacity, binned, boosted, inputs_of, later_losses, margins, monotone_constraints, subset
 from training.periods import MODEL_INPUTS, Floats
 from training.search_space import suggested_params
 

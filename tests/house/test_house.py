@@ -27,7 +27,7 @@ SPOKEN_IN = {
     "typeguard": {"features/feast_import.py"},
     "mlflow": {"training/registry.py"},
     "optuna": {"training/study.py"},
-    "lightgbm": {"training/fit.py", "training/model.py", "training/dask_engine.py"},
+    "lightgbm": {"training/boosting.py", "training/model.py", "training/dask_engine.py"},
     "dask": {"training/dask_engine.py"},
     "distributed": {"training/dask_engine.py"},
     "bentoml": {"serving/service.py"},

@@ -16,9 +16,9 @@ from scipy.special import expit, logit
 from features.catalogue import TIMING_FEATURES, feature_named
 from features.errors import DataContractError, IntegrityError
 from features.vocabulary import HORIZONS_DAYS, Subcategory
+from training.boosting import boosted, inputs_of, margins, model_text
 from training.bundle import OFFSET_OWNERS, SCORE_COLUMNS, Bundle
 from training.calibrate import Calibration
-from training.fit import boosted, inputs_of, margins, model_text
 from training.model import native_booster
 from training.periods import MODEL_FEATURES, MODEL_INPUTS, SNAPSHOT_FEATURES
 
@@ -171,7 +171,7 @@ def small_booster(seed: int) -> Any:
     rest = [name for name in MODEL_FEATURES if name not in names]
     rows = chosen.assign(**dict.fromkeys(rest, np.nan))
     params = {"max_depth": 4, "num_leaves": 8, "min_data_in_leaf": 50, "learning_rate": 0.3, "lambda_l2": 0.1}
-    from training.fit import binned  # noqa: PLC0415 - only this oracle bins rows of its own
+    from training.boosting import binned  # noqa: PLC0415 - only this oracle bins rows of its own
 
     booster = boosted(binned(rows), params, 6, seed=seed, threads=1)
     return native_booster(model_text(booster)), rows

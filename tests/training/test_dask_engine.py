@@ -22,8 +22,9 @@ from features.catalogue import MODEL_FEATURES, feature_named
 from features.errors import ServiceUnavailable, UsageError
 from pulse import app
 from training import dask_engine
+from training.boosting import inputs_of, margins
 from training.dask_engine import DaskCluster
-from training.fit import Fitted, fit_hazard, inputs_of, margins
+from training.fit import Fitted, fit_hazard
 from training.model import load_bundle
 from training.periods import MODEL_INPUTS
 from training.registry import ModelRegistry

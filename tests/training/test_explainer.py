@@ -13,9 +13,9 @@ from features.errors import IntegrityError
 from features.vocabulary import Subcategory
 from training import explainer as explaining
 from training.bundle import SCORE_COLUMNS, owners_of
+from training.capacity import capacity_for
 from training.config import TrainingConfig
 from training.explainer import Explainer
-from training.fit import capacity_for
 from training.group_tables import MOST_ENTRIES, GroupTables, tables_of
 from training.leaf_shares import LANES
 from training.paths import MOST_FEATURES

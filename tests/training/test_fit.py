@@ -12,24 +12,21 @@ import pytest
 
 from features.catalogue import MODEL_FEATURES, feature_named
 from features.errors import NoUsableSignal
-from training.averaging import averaged
-from training.config import TrainingConfig
-from training.fit import (
-    Capacity,
+from training.boosting import (
     binned,
     boosted,
-    bounded_params,
-    capacity_for,
-    fit_hazard,
     inputs_of,
     later_losses,
     margins,
     model_text,
     monotone_constraints,
-    outcome_count,
     subset,
 )
+from training.capacity import Capacity, bounded_params, capacity_for, outcome_count
+from training.config import TrainingConfig
+from training.fit import fit_hazard
 from training.periods import MODEL_INPUTS, TIMING_INPUTS
+from training.tree_sums import averaged, weighted_sum
 from training.trees import read_trees
 
 from .bundle_case import SMALL, trained
@@ -220,8 +217,19 @@ def test_boosters_of_other_inputs_are_not_averaged() -> None:
         averaged([one, other])
 
 
+def test_a_weighted_sum_says_what_its_parts_say_and_a_shift() -> None:
+    rows = trained().development
+    few, dataset = inputs_of(rows)[:50], binned(rows)
+    boosters = [boosted(dataset, PARAMS, 10, seed=seed, threads=1) for seed in range(2)]
+    one, other = (margins(booster, few, threads=1) for booster in boosters)
+    summed = lgb.Booster(model_str=weighted_sum([(model_text(boosters[0]), 1.0), (model_text(boosters[1]), -0.3)], 2.5))
+    np.testing.assert_allclose(margins(summed, few, threads=1), one - 0.3 * other + 2.5, rtol=0, atol=1e-12)
+    assert summed.num_trees() == 20
+
+
 def test_the_hazard_is_the_mean_of_as_many_fits_as_the_config_says() -> None:
-    rows, config = trained().development, SMALL.model_copy(update={"ensemble_size": 3})
+    rows = trained().development
+    config = SMALL.model_copy(update={"ensemble_size": 3, "auxiliary_targets": ()})
     assert fit_hazard(rows, PARAMS, 7, config, threads=1).booster.num_trees() == 21
     alone = config.model_copy(update={"ensemble_size": 1})
     single = boosted(binned(rows), PARAMS, 7, seed=alone.seed, threads=1)

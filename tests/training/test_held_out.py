@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from training.fit import inputs_of, margins
+from training.boosting import inputs_of, margins
 from training.held_out import Caution, Stating, caution_of, recent_rows, risk_spread, stated_risks
 from training.labels import horizon_labels
 from training.periods import Timing, timing_inputs

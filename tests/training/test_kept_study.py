@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from features.errors import MissingStateError, UsageError
+from training.capacity import capacity_for
 from training.config import ScoreScale
 from training.effort import ALONE, Effort
-from training.fit import capacity_for
 from training.kept_study import About, about, opened
 from training.periods import MODEL_INPUTS
 from training.search_space import suggested_params

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
+from training.boosting import inputs_of, margins
 from training.calibrate import Calibration
-from training.fit import inputs_of, margins
 from training.level import at_own_level
 from training.splits import Fold
 

@@ -14,8 +14,8 @@ from scipy.special import expit
 from features.errors import GateRefused, MissingStateError, NoUsableSignal, UsageError
 from features.settings import Home
 from training import lifecycle, promotions
+from training.boosting import inputs_of, margins
 from training.dataset import training_rows
-from training.fit import inputs_of, margins
 from training.governance import Governance
 from training.material import gather
 from training.model import load_bundle

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from features.errors import ServiceUnavailable
+from training.boosting import binned
+from training.capacity import capacity_for
 from training.effort import ALONE, Effort
-from training.fit import binned, capacity_for
 from training.search_workers import read_bench, write_order
-from training.trials import Bench, Patience
+from training.trials import Bench, Cut, Patience
 
 from .bundle_case import SMALL, trained
 from .search_case import Case, wait_until
@@ -119,9 +120,15 @@ def test_a_worker_that_is_killed_ends_the_search_with_a_word_and_keeps_the_trial
 def test_a_worker_judges_by_the_same_bits(tmp_path: Path) -> None:
     rows, config, capacity = trained().development, SMALL.model_copy(update={"max_rounds": 6}), capacity_for(100, SMALL)
     dataset, folds = binned(rows), trained().split.walk_forward
-    places = tuple((np.flatnonzero(fold.train(rows)), np.flatnonzero(fold.test(rows))) for fold in folds)
-    here = Bench.of(dataset, places, config=config, capacity=capacity, threads=1)
-    write_order(tmp_path / "rows", dataset, places, config=config, capacity=capacity, threads=1)
+    cuts = [Cut(np.flatnonzero(fold.train(rows)), np.flatnonzero(fold.test(rows))) for fold in folds]
+    # One fold starts from somewhere, the others from nothing.
+    first = cuts[0]
+    cuts[0] = replace(first, offsets=(np.linspace(-2, 2, len(first.train)), np.linspace(1, -1, len(first.later))))
+    here = Bench.of(dataset, cuts, config=config, capacity=capacity, threads=1)
+    assert here.losses(0, trained().found.params) != Bench.of(
+        dataset, [first], config=config, capacity=capacity, threads=1
+    ).losses(0, trained().found.params)
+    write_order(tmp_path / "rows", dataset, cuts, config=config, capacity=capacity, threads=1)
     there = read_bench(tmp_path / "rows")
     assert replace(there, pairs=()) == replace(here, pairs=())
     assert there.pairs[0][0].get_feature_name() == here.pairs[0][0].get_feature_name()

@@ -17,8 +17,8 @@ from scipy.special import expit
 
 from features.errors import NoUsableSignal
 from training.calibrate import calibrate
+from training.capacity import capacity_for
 from training.config import GradeRules, TrainingConfig
-from training.fit import capacity_for
 from training.periods import Floats
 from training.reliability import grade_reasons, grades
 from training.scorecard import risks

@@ -16,7 +16,7 @@ from features.settings import Home
 from features.warehouse import Warehouse
 from tests.features.sql_case import rows_of
 from training import lifecycle, promotions
-from training.fit import monotone_constraints
+from training.boosting import monotone_constraints
 from training.given import first_changes
 from training.material import Material, gather
 from training.model import load_bundle
