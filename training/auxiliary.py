@@ -3,8 +3,8 @@
 Who leaves is seen once per account, if ever; how many people use the product a quarter on, or when it pays, is seen of
 every account, again and again. So boosters first learn these *auxiliary targets*: from all that is known today, the
 value that a feature of the catalogue will have. Such a forecast holds what lasts of many noisy signs. Then a logistic
-line learns, from those who left, how much each forecast tells of leaving, and boosting starts from there. All of it
-is trees over the same inputs, so the model stays one booster.
+line learns, from those who left, how much each forecast tells of leaving, and a few trees learn when contracts can be
+left at all; boosting starts from there. All of it is trees over the same inputs, so the model stays one booster.
 
 Input grain: person-periods (see ``training/dataset.py``). No value is looked at that is later than the last snapshot
 among them.
@@ -21,11 +21,14 @@ from scipy.special import expit
 from features.catalogue import feature_named
 from features.warehouse import granted_threads
 from training.boosting import (
+    binned,
     binned_numbers,
+    boosted,
     booster_of,
     input_names,
     inputs_of,
     margins,
+    model_text,
     monotone_constraints,
     own_constraints,
     regressed,
@@ -56,6 +59,16 @@ _TREES = {
 }
 """Fixed: on five made-up companies of 3,000 accounts twice as many rounds, larger leaves or other depths told the same
 within 0.004 of the share of the oracle's skill; half as many rounds in larger steps lost up to 0.005."""
+_TIMING_ROUNDS = 150
+_TIMING_TREES = {
+    "max_depth": 3,
+    "num_leaves": 6,
+    "learning_rate": 0.1,
+    "min_data_in_leaf": 300,
+    "lambda_l2": 20.0,
+    "feature_fraction": 1.0,
+    "bagging_fraction": 0.7,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +116,20 @@ def start_of(
     weights = loadings / np.where(moves, spread, 1.0)
     parts = [(text, float(weight)) for text, weight in zip(texts, weights, strict=True) if weight]
     shift = _level(rows) - float(weights @ mean)
+    timing = _timing(rows, scaled @ loadings + _level(rows), config, capacity, threads or granted_threads())
     return Start(
-        weighted_sum(parts, shift),
+        weighted_sum([(timing, 1.0), *parts], shift),
         {name: float(one) for name, one in zip(known, loadings, strict=True) if one},
     )
+
+
+def _timing(rows: pd.DataFrame, offsets: Floats, config: TrainingConfig, capacity: Capacity, threads: int) -> str:
+    # Else boosting goes on for hundreds of rounds to learn when contracts end, and learns noise meanwhile: on a made-up
+    # company of 3,000 accounts (90051) the share of the oracle's skill was 0.73 without, and 0.75 with a third as many.
+    hidden = [name for name in input_names(rows) if name not in TIMING_INPUTS]
+    dataset = binned(rows.assign(**dict.fromkeys(hidden, np.nan)), offsets=offsets)
+    params = bounded_params(_TIMING_TREES, capacity)
+    return model_text(boosted(dataset, params, _TIMING_ROUNDS, seed=config.seed, threads=threads))
 
 
 def _later(seen: pd.DataFrame, name: str, config: TrainingConfig) -> Floats:

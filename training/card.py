@@ -99,7 +99,9 @@ def _settings(bundle: Path) -> dict[str, Any]:
     config = document.get("config", {})
     vetoed = ", ".join(config.get("vetoed_features", ())) or "none"
     fits = {"fits averaged": config.get("ensemble_size", 1), "rounds of each": facts.get("rounds")}
-    return {"vetoed features": vetoed, "seed": config.get("seed"), **fits, **facts["params"]}
+    loadings = "; ".join(f"{name} {loading:.2f}" for name, loading in facts.get("loadings", {}).items())
+    begun = {"boosting starts from (log-odds per standard deviation)": loadings or "nothing"}
+    return {"vetoed features": vetoed, "seed": config.get("seed"), **begun, **fits, **facts["params"]}
 
 
 def _told_promotions(entries: Sequence[Promotion], version: str) -> list[str]:

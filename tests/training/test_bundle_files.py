@@ -47,7 +47,7 @@ def test_the_manifest_names_each_file_with_its_hash(written: Path) -> None:
     manifest = json.loads((written / MANIFEST).read_text())
     assert manifest["files"] == {name: hashlib.sha256((written / name).read_bytes()).hexdigest() for name in FILES}
     assert (manifest["version"], manifest["facts"]["events"]) == ("1", trained().fitted.events)
-    names = "first_as_of last_as_of data_cut events params rounds notes group_values"
+    names = "first_as_of last_as_of data_cut events params rounds loadings notes group_values"
     assert set(manifest["facts"]) == set(names.split())
 
 

@@ -65,7 +65,7 @@ def test_the_native_text_is_the_whole_model() -> None:
     inputs = inputs_of(trained().development)
     np.testing.assert_array_equal(margins(again, inputs, threads=1), margins(fitted.booster, inputs, threads=1))
     assert again.feature_name() == list(MODEL_INPUTS)
-    assert again.num_trees() == 25 * SMALL.ensemble_size
+    assert again.num_trees() > 25 * SMALL.ensemble_size
 
 
 @pytest.mark.parametrize("direction", [1, -1])

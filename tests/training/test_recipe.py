@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from features.catalogue import MODEL_FEATURES, feature_named
 from features.errors import ConfigError
 from training.config import TrainingConfig
 from training.recipe import recipe_named
@@ -58,3 +59,22 @@ def test_a_veto_of_what_no_model_reads_is_refused_by_name(tmp_path: Path) -> Non
     with pytest.raises(ConfigError) as refusal:
         recipe_named(str(recipe))
     assert refusal.value.found == "horoscope"
+
+
+def test_an_auxiliary_target_needs_a_direction_in_the_catalogue(tmp_path: Path) -> None:
+    undirected = next(name for name in MODEL_FEATURES if feature_named(name).direction == 0)
+    recipe = tmp_path / "own.yaml"
+    recipe.write_text("auxiliary_targets: [nps_last]\n")
+    assert recipe_named(str(recipe)).auxiliary_targets == ("nps_last",)
+    recipe.write_text(f"auxiliary_targets: [nps_last, horoscope, {undirected}]\n")
+    with pytest.raises(ConfigError) as refusal:
+        recipe_named(str(recipe))
+    assert refusal.value.found == ", ".join(sorted([undirected, "horoscope"]))
+    assert refusal.value.todo == "correct auxiliary_targets"
+
+
+def test_a_bundle_of_an_earlier_release_starts_from_nothing_as_it_did() -> None:
+    kept = TrainingConfig().model_dump(mode="json")
+    del kept["auxiliary_targets"], kept["auxiliary_ahead"]
+    assert TrainingConfig.read_kept(kept).auxiliary_targets == ()
+    assert TrainingConfig.read({}).auxiliary_targets != ()
