@@ -96,11 +96,13 @@ def start_of(
 ) -> Start | None:
     """Learn the auxiliary targets of ``config`` and their loadings from all rows given.
 
-    None where nothing can be learnt: no target is an input of these rows, none has enough later values, or none tells
-    anything about leaving. A loading never is against the catalogue, except for an upsell, for which it holds nothing.
+    None where nothing can be learnt: no target with a direction is an input of these rows, none has enough later
+    values, or none tells anything about leaving. A loading never is against the catalogue, except for an upsell, for
+    which it holds nothing.
     """
     seen = rows[~rows.duplicated(_KEY)].reset_index(drop=True)
-    wanted = {name: _later(seen, name, config) for name in config.auxiliary_targets if name in input_names(rows)}
+    names = [name for name in config.auxiliary_targets if name in input_names(rows) and feature_named(name).direction]
+    wanted = {name: _later(seen, name, config) for name in names}
     known = {name: values for name, values in wanted.items() if _can_be_learnt(values)}
     if not known:
         return None
