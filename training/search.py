@@ -32,7 +32,7 @@ from training.splits import Fold, Mask
 from training.study import Study, TriedSettings
 from training.trials import Bench, Cut, Patience, run_trials
 
-STAGE = "search"
+FIRST_STAGE, STAGE = "auxiliary targets", "search"
 OUT_OF_FOLD_COLUMNS = ("interval", "in_window", "y", "weight", "segment", "phase", "usable_weeks", "sources_present")
 _FOR_WORKERS = "rows"
 
@@ -90,7 +90,7 @@ def search(
         MissingStateError, UsageError: a kept search cannot go on (:func:`training.kept_study.opened`).
         ServiceUnavailable: a worker died.
     """
-    ground = _ground(rows, folds, config, threads)
+    ground = _ground(rows, folds, config, threads, progress)
     if effort.studies is None:
         study, kept = Study.in_memory(), 0
         _run(study, None, ground, effort=effort, threads=threads, progress=progress)
@@ -147,18 +147,23 @@ def _notes(ground: _Ground, effort: Effort, *, kept: int, finished: int) -> tupl
     return tuple(notes)
 
 
-def _ground(rows: pd.DataFrame, folds: Sequence[Fold], config: TrainingConfig, threads: int | None) -> _Ground:
+def _ground(
+    rows: pd.DataFrame, folds: Sequence[Fold], config: TrainingConfig, threads: int | None, progress: Progress
+) -> _Ground:
     capacity = capacity_for(outcome_count(rows), config)
     in_window = rows["in_window"].to_numpy(bool)
     masks = tuple((fold.train(rows), fold.test(rows)) for fold in folds)
     for train, test in masks:
         _require_events(rows, train, test & in_window)
-    starts = tuple(start_of(rows[train], config, capacity, threads=threads) for train, _ in masks)
+    starts = []
+    for train, _ in masks:
+        starts.append(start_of(rows[train], config, capacity, threads=threads))
+        progress(FIRST_STAGE, len(starts), len(masks))
     cuts = tuple(
         _cut(rows, np.flatnonzero(train), np.flatnonzero(test & in_window), start)
         for (train, test), start in zip(masks, starts, strict=True)
     )
-    return _Ground(rows, binned(rows), masks, cuts, starts, config, capacity)
+    return _Ground(rows, binned(rows), masks, cuts, tuple(starts), config, capacity)
 
 
 def _cut(rows: pd.DataFrame, train: Positions, later: Positions, start: Start | None) -> Cut:

@@ -92,7 +92,7 @@ def test_the_report_and_its_documents_lie_in_the_home(told: Told) -> None:
 
 def test_every_stage_is_told_to_its_end(told: Told) -> None:
     stages = list(dict.fromkeys(stage for stage, _, _ in told.progress))
-    assert stages == ["gather", "search", "refit", "evaluate"]
+    assert stages == ["gather", "auxiliary targets", "search", "refit", "evaluate"]
     for stage in stages:
         assert [step for step in told.progress if step[0] == stage][-1][1:] == (
             len([step for step in told.progress if step[0] == stage]),

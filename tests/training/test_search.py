@@ -122,18 +122,17 @@ def test_each_trial_is_told_to_the_listener() -> None:
     heard: list[tuple[str, int, int]] = []
     config = SMALL.model_copy(update={"trials": 3, "max_rounds": 3})
     searched(config, progress=lambda stage, done, total: heard.append((stage, done, total)))
-    assert heard == [("search", 1, 3), ("search", 2, 3), ("search", 3, 3)]
+    begun = [("auxiliary targets", fold, SMALL.folds) for fold in range(1, SMALL.folds + 1)]
+    assert heard == [*begun, ("search", 1, 3), ("search", 2, 3), ("search", 3, 3)]
 
 
 def test_a_kept_search_goes_on_with_more_trials_where_it_stopped(tmp_path: Path) -> None:
     short = SMALL.model_copy(update={"trials": 1, "max_rounds": 5})
     first = searched(short, effort=Effort(studies=tmp_path))
     more = short.model_copy(update={"trials": 3})
-    heard: list[tuple[int, int]] = []
-    resumed = searched(
-        more, effort=Effort(studies=tmp_path, resume=True), progress=lambda _, done, total: heard.append((done, total))
-    )
-    assert heard == [(1, 3), (2, 3), (3, 3)]
+    heard: list[tuple[str, int, int]] = []
+    resumed = searched(more, effort=Effort(studies=tmp_path, resume=True), progress=lambda *step: heard.append(step))
+    assert [step for step in heard if step[0] == "search"] == [("search", done, 3) for done in (1, 2, 3)]
     assert resumed.trials[0] == first.trials[0]
     assert resumed.trials == searched(more).trials
     assert (resumed.notes, first.notes) == (
