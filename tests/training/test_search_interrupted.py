@@ -96,7 +96,8 @@ def test_workers_finish_as_many_trials_as_were_asked_for(case: Case, tmp_path: P
     assert len(found.trials) == TRIALS
     # Each asked for settings of its own.
     assert len({trial.params["lambda_l2"] for trial in found.trials}) == TRIALS
-    assert found.value == min(trial.value for trial in found.trials if trial.value is not None)
+    # The least loss, or that of the usual settings where the gain over them is no more than luck.
+    assert found.value in [trial.value for trial in found.trials if trial.value is not None]
     assert found.notes[-1] == "2 workers searched at once: another run may find other settings"
     assert list(mine.studies.glob("*/rows")) == []
 
