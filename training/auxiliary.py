@@ -2,9 +2,10 @@
 
 Who leaves is seen once per account, if ever; how many people use the product a quarter on, or when it pays, is seen of
 every account, again and again. So boosters first learn these *auxiliary targets*: from all that is known today, the
-value that a feature of the catalogue will have. Such a forecast holds what lasts of many noisy signs. Then a logistic
-line learns, from those who left, how much each forecast tells of leaving, and a few trees learn when contracts can be
-left at all; boosting starts from there. All of it is trees over the same inputs, so the model stays one booster.
+value that a feature of the catalogue will have where the account stays. Such a forecast holds what lasts of many noisy
+signs. Then a logistic line learns, from those who left, how much each forecast tells of leaving, and a few trees learn
+when contracts can be left at all; boosting starts from there. All of it is trees over the same inputs, so the model
+stays one booster.
 
 Input grain: person-periods (see ``training/dataset.py``). No value is looked at that is later than the last snapshot
 among them.
@@ -18,7 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from features.catalogue import feature_named
+from features.catalogue import MODEL_FEATURES, feature_named
 from features.warehouse import granted_threads
 from training.boosting import (
     binned,
@@ -57,8 +58,8 @@ _TREES = {
     "feature_fraction": 0.15,
     "bagging_fraction": 0.7,
 }
-"""Fixed: on five made-up companies of 3,000 accounts twice as many rounds, larger leaves or other depths told the same
-within 0.004 of the share of the oracle's skill; half as many rounds in larger steps lost up to 0.005."""
+"""Fixed: on two made-up companies of 3,000 accounts (90033 and 90042) more than twice as many rounds or larger leaves
+told the same within 0.003 of the share of the oracle's skill; half as many rounds in larger steps lost up to 0.005."""
 _TIMING_ROUNDS = 150
 _TIMING_TREES = {
     "max_depth": 3,
@@ -94,42 +95,52 @@ class Start:
 def start_of(
     rows: pd.DataFrame, config: TrainingConfig, capacity: Capacity, *, threads: int | None = None
 ) -> Start | None:
-    """Learn the auxiliary targets of ``config`` and their loadings from all rows given.
+    """Learn the auxiliary targets of ``config``, their loadings, and when contracts can be left, from all rows given.
 
-    None where nothing can be learnt: no target with a direction is an input of these rows, none has enough later
-    values, or none tells anything about leaving. A loading never is against the catalogue, except for an upsell, for
-    which it holds nothing.
+    None where ``config`` names no target. A target is left out where it is no input of these rows, has no direction in
+    the catalogue, has too few later values, or tells nothing about leaving; without any, timing alone is the start. A
+    loading never is against the catalogue, except for an upsell, for which it holds nothing.
     """
-    seen = rows[~rows.duplicated(_KEY)].reset_index(drop=True)
-    names = [name for name in config.auxiliary_targets if name in input_names(rows) and feature_named(name).direction]
-    wanted = {name: _later(seen, name, config) for name in names}
-    known = {name: values for name, values in wanted.items() if _can_be_learnt(values)}
-    if not known:
+    if not config.auxiliary_targets:
         return None
-    texts = _forecasts(seen, known, config, capacity, threads or granted_threads())
-    inputs = inputs_of(rows)
-    told = np.column_stack([margins(booster_of(text), inputs, threads=threads) for text in texts])
+    threads = threads or granted_threads()
+    line = _line(rows, _forecasts(rows, config, capacity, threads), config, threads)
+    timing = _timing(rows, line.odds, config, capacity, threads)
+    return Start(weighted_sum([(timing, 1.0), *line.parts], line.shift), line.loadings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    # Boosters and their weights, what is added to their sum, and the log-odds per row that come of it.
+    parts: list[tuple[str, float]]
+    shift: float
+    loadings: dict[str, float]
+    odds: Floats
+
+
+def _line(rows: pd.DataFrame, forecasts: dict[str, str], config: TrainingConfig, threads: int) -> _Line:
+    level, inputs = _level(rows), inputs_of(rows)
+    if not forecasts:
+        return _Line([], level, {}, np.full(len(rows), level))
+    told = np.column_stack([margins(booster_of(text), inputs, threads=threads) for text in forecasts.values()])
     mean, spread = told.mean(axis=0), told.std(axis=0)
-    moves = spread > 0
-    scaled = (told - mean) / np.where(moves, spread, 1.0)
-    loadings = np.where(moves, _loadings(rows, scaled, free=bool(own_constraints((), config.target))), 0.0)
-    if not loadings.any():
-        return None
-    weights = loadings / np.where(moves, spread, 1.0)
-    parts = [(text, float(weight)) for text, weight in zip(texts, weights, strict=True) if weight]
-    shift = _level(rows) - float(weights @ mean)
-    timing = _timing(rows, scaled @ loadings + _level(rows), config, capacity, threads or granted_threads())
-    return Start(
-        weighted_sum([(timing, 1.0), *parts], shift),
-        {name: float(one) for name, one in zip(known, loadings, strict=True) if one},
+    # A forecast that says the same of everyone gets no loading, whatever it is divided by.
+    spread = np.where(spread > 0, spread, 1.0)
+    scaled = (told - mean) / spread
+    loadings = _loadings(rows, scaled, free=bool(own_constraints((), config.target)))
+    weights = loadings / spread
+    return _Line(
+        parts=[(text, float(weight)) for text, weight in zip(forecasts.values(), weights, strict=True) if weight],
+        shift=level - float(weights @ mean),
+        loadings={name: float(one) for name, one in zip(forecasts, loadings, strict=True) if one},
+        odds=level + scaled @ loadings,
     )
 
 
 def _timing(rows: pd.DataFrame, offsets: Floats, config: TrainingConfig, capacity: Capacity, threads: int) -> str:
     # Else boosting goes on for hundreds of rounds to learn when contracts end, and learns noise meanwhile: on a made-up
     # company of 3,000 accounts (90051) the share of the oracle's skill was 0.73 without, and 0.75 with a third as many.
-    hidden = [name for name in input_names(rows) if name not in TIMING_INPUTS]
-    dataset = binned(rows.assign(**dict.fromkeys(hidden, np.nan)), offsets=offsets)
+    dataset = binned(rows, offsets=offsets, only=TIMING_INPUTS)
     params = bounded_params(_TIMING_TREES, capacity)
     return model_text(boosted(dataset, params, _TIMING_ROUNDS, seed=config.seed, threads=threads))
 
@@ -159,21 +170,24 @@ def _trimmed(known: Floats) -> Floats:
     return np.clip(known, low, high)
 
 
-def _forecasts(
-    seen: pd.DataFrame, known: dict[str, Floats], config: TrainingConfig, capacity: Capacity, threads: int
-) -> list[str]:
-    names = input_names(seen)
+def _forecasts(rows: pd.DataFrame, config: TrainingConfig, capacity: Capacity, threads: int) -> dict[str, str]:
+    # One booster per target that can be learnt.
+    seen, names = rows[~rows.duplicated(_KEY)].reset_index(drop=True), input_names(rows)
+    told = [name for name in config.auxiliary_targets if name in names and feature_named(name).direction]
+    wanted = {name: _later(seen, name, config) for name in told}
+    known = {name: values for name, values in wanted.items() if _can_be_learnt(values)}
+    if not known:
+        return {}
     # A snapshot has no interval ahead, so nothing may be learnt from one.
-    numbers = inputs_of(seen.assign(**dict.fromkeys(TIMING_INPUTS, np.nan)))
-    dataset = binned_numbers(numbers, names)
+    dataset = binned_numbers(inputs_of(seen, only=MODEL_FEATURES), names)
     constraints = {"monotone_constraints": monotone_constraints(names)} | own_constraints(names, config.target)
     params = bounded_params(_TREES, capacity) | constraints
-    texts = []
+    texts = {}
     for name, values in known.items():
-        rows = np.flatnonzero(~np.isnan(values))
-        trimmed = _trimmed(values[rows]) * feature_named(name).direction
+        there = np.flatnonzero(~np.isnan(values))
+        trimmed = _trimmed(values[there]) * feature_named(name).direction
         scaled = (trimmed - trimmed.mean()) / trimmed.std()
-        texts.append(regressed(subset(dataset, rows), scaled, params, _ROUNDS, seed=config.seed, threads=threads))
+        texts[name] = regressed(subset(dataset, there), scaled, params, _ROUNDS, seed=config.seed, threads=threads)
     return texts
 
 

@@ -7,7 +7,7 @@ any number of threads.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +44,14 @@ _OBJECTIVE = {
 }
 
 
-def binned(rows: pd.DataFrame, *, offsets: Floats | None = None) -> Any:
+def binned(rows: pd.DataFrame, *, offsets: Floats | None = None, only: Collection[str] | None = None) -> Any:
     """All person-periods as one binned LightGBM Dataset, to be shared by every trial and fold.
 
     Bin edges are read from all rows given, held-out ones included: features only, no labels. Boosting starts from
-    ``offsets`` (log-odds per row) where there are any.
+    ``offsets`` (log-odds per row) where there are any; ``only`` as in :func:`inputs_of`.
     """
     return _constructed(
-        inputs_of(rows),
+        inputs_of(rows, only=only),
         input_names(rows),
         label=rows["y"].to_numpy(np.float64),
         weight=rows["weight"].to_numpy(np.float64),
@@ -86,9 +86,16 @@ def input_names(rows: pd.DataFrame) -> tuple[str, ...]:
     return tuple(name for name in MODEL_INPUTS if name in rows)
 
 
-def inputs_of(rows: pd.DataFrame) -> Floats:
-    """The values of :func:`input_names`: shape (n, inputs)."""
-    return rows[list(input_names(rows))].to_numpy(np.float64)
+def inputs_of(rows: pd.DataFrame, *, only: Collection[str] | None = None) -> Floats:
+    """The values of :func:`input_names`: shape (n, inputs). Those not among ``only`` are NaN, as if unknown."""
+    names = input_names(rows)
+    if only is None:
+        return rows[list(names)].to_numpy(np.float64)
+    values = np.full((len(rows), len(names)), np.nan)
+    for place, name in enumerate(names):
+        if name in only:
+            values[:, place] = rows[name]
+    return values
 
 
 def boosted(dataset: Any, params: Mapping[str, Any], rounds: int, *, seed: int, threads: int | None = None) -> Any:

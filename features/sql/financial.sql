@@ -101,6 +101,7 @@ SELECT
     s.known_at,
     i.due_minor_days / NULLIF(i.due_minor, 0) AS days_late_w52,
     CASE WHEN i.due_ever > 0 THEN i.last_four_days / NULLIF(LEAST(i.due_ever, 4), 0) END AS days_past_due_last4,
+    -- 1000 is the weight of one invoice due today.
     CASE
         WHEN i.due_ever > 0
             THEN (i.weighed_days + 1000 * v.usual_days) / (i.due_weight + 1000)

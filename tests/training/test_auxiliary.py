@@ -22,7 +22,7 @@ from training.target import Target
 from .bundle_case import SMALL, trained
 
 FULL = Capacity("full", most_depth=6, most_leaves=31, least_rows_in_leaf=20, note="")
-SEATS, PAYS = "active_seats_par_w13", "days_past_due_last4"
+SEATS = "active_seats_par_w13"
 SIGNS = {SEATS: -1.0, "stickiness_w4": -1.0, "tickets_per_100_seats_w13": 1.0, "nps_last": -1.0}
 PARAMS = {
     "max_depth": 3,
@@ -89,11 +89,10 @@ def test_what_is_learnt_of_later_values_ranks_better_than_outcomes_alone() -> No
     rows, _ = seen_accounts()
     fresh, trait = seen_accounts(seed=2)
     plain = SMALL.model_copy(update={"auxiliary_targets": (), "least_events": 1})
-    chance = expit(-1.2 * trait) > 0.5
     ranks = []
     for config in (plain, plain.model_copy(update={"auxiliary_targets": (SEATS,)})):
         booster = fit_hazard(rows, PARAMS, 60, config, threads=1).booster
-        ranks.append(roc_auc_score(chance.astype(float), margins(booster, inputs_of(fresh), threads=1)))
+        ranks.append(roc_auc_score(trait < 0, margins(booster, inputs_of(fresh), threads=1)))
     assert ranks[1] > ranks[0] + 0.01
 
 
@@ -104,7 +103,7 @@ def test_start_and_what_is_grown_from_it_add_up_in_one_booster() -> None:
     fitted = fit_hazard(rows, PARAMS, 5, SMALL.model_copy(update={"ensemble_size": 1}), threads=1)
     few = rows.head(200)
     told = margins(fitted.booster, inputs_of(few), threads=1)
-    # The last five trees are those that boosting grew.
+    # The first five trees are those that boosting grew.
     begun_by = fitted.booster.predict(inputs_of(few), raw_score=True, start_iteration=5, num_threads=1)
     grown = fitted.booster.predict(inputs_of(few), raw_score=True, num_iteration=5, num_threads=1)
     np.testing.assert_allclose(begun_by, start.offsets(few), rtol=0, atol=1e-12)
@@ -140,7 +139,7 @@ def test_a_start_knows_when_contracts_can_be_left() -> None:
 def test_a_loading_never_goes_against_the_catalogue_but_for_an_upsell() -> None:
     assert begun(seen_accounts()[0]).loadings[SEATS] > 0
     turned, _ = seen_accounts(against=True)
-    assert start_of(turned, SMALL, FULL, threads=1) is None
+    assert begun(turned).loadings == {}
     assert begun(turned, SMALL.model_copy(update={"target": Target.UPSELL})).loadings[SEATS] < 0
 
 
@@ -158,21 +157,30 @@ def test_few_outcomes_hold_a_loading_back() -> None:
     assert 0 < begun(few).loadings[SEATS] < 0.7 * begun(rows).loadings[SEATS]
 
 
-@pytest.mark.parametrize("missing", ["hidden", "constant", "unknown", "too short", "not asked for"])
-def test_without_anything_to_learn_boosting_starts_from_nothing(missing: str) -> None:
-    rows, _ = seen_accounts(accounts=60)
-    config = SMALL
+@pytest.mark.parametrize("missing", ["hidden", "constant", "unknown", "too short"])
+def test_without_anything_to_learn_a_start_knows_timing_alone(missing: str) -> None:
+    rows, _ = seen_accounts()
+    due = np.arange(len(rows)) % 2 == 0
+    rows = rows.assign(decisions_in_interval=due.astype(float), y=np.where(due, rows["y"], 0.0))
     if missing == "hidden":
         rows = rows.drop(columns=SEATS)
     elif missing == "constant":
         rows = rows.assign(**{SEATS: 1.0})
     elif missing == "unknown":
         rows = rows.assign(**{SEATS: np.nan})
-    elif missing == "too short":
-        rows = rows[rows["as_of"] < pd.Timestamp("2023-04-20", tz="UTC")].reset_index(drop=True)
     else:
-        config = SMALL.model_copy(update={"auxiliary_targets": ()})
-    assert start_of(rows, config, FULL, threads=1) is None
+        rows = rows[rows["as_of"] < pd.Timestamp("2023-04-20", tz="UTC")].reset_index(drop=True)
+    start, booster = begun(rows), booster_of(begun(rows).text)
+    assert start.loadings == {}
+    used = {name for name, splits in zip(booster.feature_name(), booster.feature_importance(), strict=True) if splits}
+    assert used == {"decisions_in_interval"}
+    odds = start.offsets(rows)
+    assert odds[rows["decisions_in_interval"] > 0].min() > odds[rows["decisions_in_interval"] == 0].max()
+
+
+def test_without_a_target_boosting_starts_from_nothing() -> None:
+    rows, _ = seen_accounts(accounts=60)
+    assert start_of(rows, SMALL.model_copy(update={"auxiliary_targets": ()}), FULL, threads=1) is None
 
 
 def test_the_same_rows_give_the_same_start_on_one_thread_and_on_two() -> None:

@@ -209,7 +209,8 @@ def test_pruned_trials_are_kept_without_a_value() -> None:
     found = searched(SMALL.model_copy(update={"trials": 12, "max_rounds": 4, "warm_up_trials": 1}))
     values = [trial.value for trial in found.trials]
     assert None in values
-    assert found.value in [value for value in values if value is not None]
+    # The least, or that of the first trial, which has the usual settings, where the gain over it is no more than luck.
+    assert found.value in (min(value for value in values if value is not None), values[0])
     assert [trial.number for trial in found.trials] == list(range(12))
 
 
