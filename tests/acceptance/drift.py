@@ -100,13 +100,7 @@ def named(world: World, looks: list[Look], switch: datetime) -> Iterator[Line]:
 
 
 def _restored(world: World, version: str, looks: list[Look], switch: datetime) -> Iterator[Line]:
-    advised = next((look for look in looks if look.at >= switch and look.step in REFITS), None)
-    after, used, how = switch, version, "no refit was advised"
-    if advised is not None:
-        day = advised.at.date().isoformat()
-        done = world.place.step("recalibrate", "recalibrate", "--as-of", day, "--model", version)
-        after, registered = advised.at, done.document["registered"]
-        used, how = registered or version, f"{advised.step} at {day}: {done.stdout.strip().splitlines()[-1]}"
+    after, used, how = _answered(world, version, [look for look in looks if look.at >= switch])
     rows = later_rows(world.place.home, used, world.truth("oracle"), after=after, until=parse_moment(LAST))
     was = later_rows(world.place.home, version, world.truth("oracle"), after=after, until=parse_moment(LAST))
     true, left, before = (
@@ -118,3 +112,21 @@ def _restored(world: World, version: str, looks: list[Look], switch: datetime) -
     note = f"{how}; without an answer true / stated would be {before.told()}"
     yield world.line(f"{asked}: by outcomes", left, inside(*RIGHT_LEVEL, left, lucky=True), note)
     yield world.line(f"{asked}: true over stated", true, inside(*RIGHT_LEVEL, true, lucky=False))
+
+
+def _answered(world: World, version: str, looks: list[Look]) -> tuple[datetime, str, str]:
+    """From when on which version holds, and how it came to that.
+
+    As a scheduler would: whenever the watch advises to refit the level, ``pulse recalibrate`` is run, until one is
+    registered. A refit that is not better yet is refused, and asked again four weeks later with more outcomes.
+    """
+    told: list[str] = []
+    for look in looks:
+        if look.step not in REFITS:
+            continue
+        day = look.at.date().isoformat()
+        done = world.place.step(f"recalibrate-{day}", "recalibrate", "--as-of", day, "--model", version)
+        told.append(f"{look.step} at {day}: {done.stdout.strip().splitlines()[-1]}")
+        if done.document["registered"]:
+            return look.at, done.document["registered"], "; ".join(told)
+    return looks[0].at, version, "; ".join(told) or "no refit was advised"
