@@ -16,14 +16,15 @@ from features.vocabulary import parse_moment
 from training.watch_parts import Cause
 
 from .graded import later_rows, left_over_stated, true_over_stated
-from .mondays import mondays_between
 from .product import DONE, DRIFTED
 from .verdicts import Line, holds, inside
-from .worlds import FIRST, FOUR_WEEKLY, LAST, RIGHT_LEVEL, Effort, World, one_command_each
+from .worlds import LAST, RIGHT_LEVEL, WEEKS, Effort, World, one_command_each
 
 SEED = 90024
 """90014 is used up: its drift was looked into."""
 ACCOUNTS = {"drift_price": 1500, "drift_instrumentation": 1000, "drift_calendar": 1000, "drift_loading": 1500}
+LONGER_WORLDS = {"drift_loading": 260}
+"""Weeks. This switch is thrown half way: in four years what lies before it is too short to learn from."""
 RIGHT = {
     "drift_price": Cause.PRICE,
     "drift_instrumentation": Cause.INSTRUMENTATION,
@@ -52,9 +53,10 @@ class Look:
 
 def measure(regime: str, effort: Effort) -> Iterator[Line]:
     """One switch in a world of its own."""
-    world = World(regime, regime, effort.accounts or ACCOUNTS[regime], effort.seed_or(SEED), effort).ready()
+    company = effort.accounts or ACCOUNTS[regime], effort.seed_or(SEED)
+    world = World(regime, regime, *company, effort, weeks=LONGER_WORLDS.get(regime, WEEKS)).ready()
     switch = switched_at(world)
-    begin = max(monday for monday in mondays_between(FIRST, LAST, every=FOUR_WEEKLY) if monday <= switch)
+    begin = max(monday for monday in world.watched_mondays() if monday <= switch)
     told = world.trained(as_of=begin.date().isoformat())
     yield one_command_each(world)
     looks = watched(world, told.document["version"], begin, until=switch + MATURING + IN_TIME + LONGER)
@@ -69,7 +71,7 @@ def switched_at(world: World) -> datetime:
 
 def watched(world: World, version: str, begin: datetime, until: datetime | None = None) -> list[Look]:
     """The watch over a version every four weeks after ``begin``, up to a date or the end of the simulated time."""
-    dates = [monday for monday in mondays_between(FIRST, LAST, every=FOUR_WEEKLY) if monday > begin]
+    dates = [monday for monday in world.watched_mondays() if monday > begin]
     return [_look(world, version, at) for at in dates if until is None or at <= until]
 
 

@@ -1,25 +1,28 @@
 """Which company is a requirement measured on, and how does it get from tables to a judged model?
 
-Each of the four steps is one command: simulate, ingest, build, train. The company lives from 2021 to the end of 2024;
-its first half year is the look-back of the first snapshot.
+Each of the four steps is one command: simulate, ingest, build, train. The company lives four years or more, to the
+end of 2024; its first half year is the look-back of the first snapshot.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
 
+from features.vocabulary import parse_moment
 from tests.walk_case import Told
 
+from .mondays import mondays_between
 from .product import DONE, NO_SIGNAL, QUARANTINED, REFUSED, Place, StepFailedError, Tell
 from .verdicts import Line, Measured, Outcome
 
-WEEKS = 208
-FIRST, LAST = "2021-07-05", "2024-12-30"
+WEEKS, LOOK_BACK = 208, 26
+LAST = "2024-12-30"
 FOUR_WEEKLY, WEEKLY = 4, 1
 RIGHT_LEVEL = (0.8, 1.25)
 """Observed over expected that counts as true (issue 4)."""
@@ -51,6 +54,7 @@ class World:
     accounts: int
     seed: int
     effort: Effort
+    weeks: int = WEEKS
 
     @property
     def name(self) -> str:
@@ -66,11 +70,18 @@ class World:
     def ready(self) -> World:
         """Simulated, ingested and built; itself."""
         place = self.place
-        company = ("--accounts", self.accounts, "--seed", self.seed, "--weeks", WEEKS)
+        company = ("--accounts", self.accounts, "--seed", self.seed, "--weeks", self.weeks, "--start", self._begun(0))
         place.step("simulate", "simulate", "--regime", self.regime, *company, "--out", place.company)
         place.step("ingest", "ingest", place.company, allowed=(DONE, QUARANTINED))
-        place.build(FIRST, LAST, self.effort.every)
+        place.build(self._begun(LOOK_BACK), LAST, self.effort.every)
         return self
+
+    def watched_mondays(self) -> list[datetime]:
+        """Every fourth Monday of which snapshots are there."""
+        return mondays_between(self._begun(LOOK_BACK), LAST, every=FOUR_WEEKLY)
+
+    def _begun(self, weeks: int) -> str:
+        return (parse_moment(LAST) - timedelta(weeks=self.weeks - weeks)).date().isoformat()
 
     def trained(self, name: str = "train", *, as_of: str = LAST, recipe: Path | None = None) -> Told:
         """What the training said; a verdict that refuses the model is an answer, too."""
