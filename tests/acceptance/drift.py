@@ -23,8 +23,8 @@ from .worlds import LAST, RIGHT_LEVEL, WEEKS, Effort, World, one_command_each
 SEED = 90024
 """90014 is used up: its drift was looked into."""
 ACCOUNTS = {"drift_price": 1500, "drift_instrumentation": 1000, "drift_calendar": 1000, "drift_loading": 1500}
-LONGER_WORLDS = {"drift_loading": 260}
-"""Weeks. This switch is thrown half way: in four years what lies before it is too short to learn from."""
+LONGER_WORLDS = {"drift_loading": 312}
+"""Weeks. This switch is thrown half way: in four years, and in five, what lies before it is too short to learn from."""
 RIGHT = {
     "drift_price": Cause.PRICE,
     "drift_instrumentation": Cause.INSTRUMENTATION,
