@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 
-from . import campaign_effect, dirty, drift, leak_trap, record, seeds, shock, stable, thin, treated
+from . import campaign_effect, dirty, drift, leak_trap, ranges, record, seeds, shock, stable, thin, treated
 from .verdicts import Line
 from .worlds import FOUR_WEEKLY, WEEKLY, Effort
 
@@ -29,6 +29,7 @@ CASES: Mapping[str, Callable[[Effort], Iterator[Line]]] = {
     "stable": stable.measure,
     "treated": treated.measure,
     "shock": shock.measure,
+    "ranges": ranges.measure,
 }
 TRIALS = 12
 

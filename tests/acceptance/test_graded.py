@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from .graded import NOTHING, Covered, coverage, left_over_stated, true_over_stated
+from .thin import wider_at_like_risk
 
 ACCOUNTS = 400
 
@@ -69,3 +70,15 @@ def test_who_left_is_counted_beside_the_truth() -> None:
 
 def test_coverage_of_several_companies_adds_up() -> None:
     assert NOTHING + Covered(4, 3, 2, 1, 0) + Covered(6, 6, 5, 0, 0) == Covered(10, 9, 7, 1, 0)
+
+
+@pytest.mark.parametrize("times", [0.5, 1.0, 2.0])
+def test_widths_are_compared_at_like_risk(times: float) -> None:
+    # The weak ones have the higher risks, whose ranges are narrower for their risk.
+    told = rows()
+    width = 0.02 + 0.1 * told["risk_90"]
+    weak = (told["risk_90"] > 0.2) & (told.index % 3 == 0)
+    width = width.where(~weak, times * width)
+    told = told.assign(interval_low=told["risk_90"] - width / 2, interval_high=told["risk_90"] + width / 2)
+    assert wider_at_like_risk(told, weak) == pytest.approx(times, rel=0.05)
+    assert np.isnan(wider_at_like_risk(told, weak & False))

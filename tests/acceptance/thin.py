@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from features.vocabulary import parse_moment
 
-from .graded import DAYS, block_rows, coverage, scored_at
+from .graded import block_rows, coverage, scored_at
 from .seeds import ranges
 from .verdicts import Line, Outcome, at_least, holds, share
 from .worlds import LAST, Effort, World, one_command_each
@@ -57,8 +57,18 @@ def _grades(world: World, scores: pd.DataFrame) -> Iterator[Line]:
 
 
 def _width(world: World, rows: pd.DataFrame, weak: pd.Series[bool]) -> Line:
-    width = (rows["interval_high"] - rows["interval_low"]) / rows[f"risk_{DAYS}"]
-    wide, narrow = float(width[weak].median()), float(width[~weak].median())
-    kept = wide > narrow if weak.any() and not weak.all() else False
-    told = f"width over stated risk, median: {wide:.2f} for C and D, {narrow:.2f} for A and B"
-    return world.line("thin accounts get wider ranges", told, Outcome.PASS if kept else Outcome.FAIL)
+    found = wider_at_like_risk(rows, weak)
+    told = f"{found:.2f} times as wide as those of A and B at the same risk, median"
+    return world.line("thin accounts (C and D) get wider ranges", told, holds(found > 1))
+
+
+def wider_at_like_risk(rows: pd.DataFrame, weak: pd.Series[bool]) -> float:
+    """How many times as wide the range of a weak row is as the usual one of the others in its tenth of risk; median.
+
+    Apart by risk, since ranges of small risks are wide for their risk, whoever they are of. NaN where no tenth has
+    both kinds.
+    """
+    width = rows["interval_high"] - rows["interval_low"]
+    tenth = pd.qcut(rows["risk_90"], 10, labels=False, duplicates="drop")
+    usual = tenth[weak].map(width[~weak].groupby(tenth[~weak]).median())
+    return float((width[weak] / usual).median())

@@ -18,11 +18,12 @@ from .worlds import LAST, Effort, World, estimate, one_command_each
 ACCOUNTS, SEED = 1500, 90015
 PLANTED = -0.13
 """Relative change of leavers in the treated arm that the regime is solved for (features/simulator/special_laws.py)."""
+REGIMES = {"treated": PLANTED, "treated_null": 0.0}
 
 
 def measure(effort: Effort) -> Iterator[Line]:
     """Both worlds: with an effect, and the same without one (A/A)."""
-    for regime, planted in (("treated", PLANTED), ("treated_null", 0.0)):
+    for regime, planted in REGIMES.items():
         world = World("treated", regime, effort.accounts or ACCOUNTS, effort.seed_or(SEED), effort).ready()
         world.trained()
         yield one_command_each(world)
