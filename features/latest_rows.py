@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -57,6 +57,10 @@ class LatestRows(ABC):
     @abstractmethod
     def put(self, rows: Sequence[PackedRow]) -> None:
         """Store rows where they are not older than what is stored."""
+
+    @abstractmethod
+    def withdraw(self, view: str, event_us: int, until_us: int, keep: Set[bytes]) -> None:
+        """Forget the rows of one event moment, known at ``until_us``, of accounts that are not among ``keep``."""
 
     @abstractmethod
     def find(self, view: str, keys: Sequence[bytes]) -> Iterable[tuple[bytes, int, bytes]]:
@@ -127,8 +131,8 @@ class LatestRowsStore(OnlineStore):  # type: ignore[misc] # Feast has no types
             PackedRow(
                 table.name,
                 serialize_entity_key(key, version),
-                _microseconds(event_at),
-                _microseconds(known_at),
+                microseconds(event_at),
+                microseconds(known_at),
                 _packed(values),
             )
             for key, values, event_at, known_at in data
@@ -191,7 +195,8 @@ def _unpacked(packed: bytes, wanted: Sequence[str] | None) -> dict[str, Value]:
     return {name: values[name] for name in (values if wanted is None else wanted) if name in values}
 
 
-def _microseconds(moment: datetime | None) -> int:
+def microseconds(moment: datetime | None) -> int:
+    """A moment as it is stored; 0 where there is none."""
     if moment is None:
         return 0
     # Feast means UTC when it says no zone.

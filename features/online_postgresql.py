@@ -7,7 +7,7 @@ lives as long as its session: a server that was restarted is found again by the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -45,6 +45,9 @@ _UPSERT = """
     ON CONFLICT (view, entity_key) DO UPDATE SET
         event_us = excluded.event_us, created_us = excluded.created_us, feature_values = excluded.feature_values
     WHERE (excluded.event_us, excluded.created_us) >= (stored.event_us, stored.created_us)"""
+_WITHDRAW = """
+    DELETE FROM pulse_online_rows
+    WHERE view = %s AND event_us = %s AND created_us <= %s AND NOT entity_key = ANY(%s)"""
 _FIND = "SELECT entity_key, event_us, feature_values FROM pulse_online_rows WHERE view = %s AND entity_key = ANY(%s)"
 
 
@@ -112,6 +115,9 @@ class _Rows(LatestRows):
         with self._connection.cursor() as cursor:
             cursor.executemany(_UPSERT, cells)
             self.written += cursor.rowcount if cells else 0
+
+    def withdraw(self, view: str, event_us: int, until_us: int, keep: Set[bytes]) -> None:
+        self._connection.execute(_WITHDRAW, (view, event_us, until_us, list(keep)))
 
     def find(self, view: str, keys: Sequence[bytes]) -> Iterator[tuple[bytes, int, bytes]]:
         yield from self._connection.cursor(binary=True).execute(_FIND, (view, list(keys)))

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import struct
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from functools import cache
+from itertools import islice
 from typing import Any, Literal
 
 import redis
@@ -53,6 +54,15 @@ _REPLACE = """
         end
     end
     return taken"""
+# ARGV: field, event moment, the latest moment that it may have been known at.
+_WITHDRAW = """
+    local stored = redis.call('HGET', KEYS[1], ARGV[1])
+    if stored then
+        local event_us, created_us = struct.unpack('>i8i8', stored)
+        if event_us == tonumber(ARGV[2]) and created_us <= tonumber(ARGV[3]) then
+            redis.call('HDEL', KEYS[1], ARGV[1])
+        end
+    end"""
 
 
 class RedisOnlineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc] # Feast has no types
@@ -123,14 +133,20 @@ class _Rows(LatestRows):
         self._client = client
         self._waiting: dict[bytes, list[bytes]] = defaultdict(list)
         self._seen: dict[bytes, dict[bytes, bytes]] = {}
+        self._leaving: list[tuple[str, int, int, Set[bytes]]] = []
 
     def put(self, rows: Sequence[PackedRow]) -> None:
         for row in rows:
             moments = _MOMENTS.pack(row.event_us, row.created_us)
             self._waiting[row.key] += (row.view.encode(), moments + row.values)
 
+    def withdraw(self, view: str, event_us: int, until_us: int, keep: Set[bytes]) -> None:
+        self._leaving.append((view, event_us, until_us, keep))
+
     def hand_over(self) -> None:
-        """Write what was put, all views of an account in one step."""
+        """Take away what was withdrawn, then write what was put, all views of an account in one step."""
+        if self._leaving:
+            self._take_away()
         replace = self._client.register_script(_REPLACE)
         keys = list(self._waiting)
         for start in range(0, len(keys), _ACCOUNTS_PER_TRIP):
@@ -140,6 +156,17 @@ class _Rows(LatestRows):
                 for key in keys[start : start + _ACCOUNTS_PER_TRIP]:
                     replace(keys=[_PREFIX + key], args=self._waiting[key], client=trip)
                 self.written += sum(int(taken) for taken in trip.execute()[1:])
+
+    def _take_away(self) -> None:
+        forget = self._client.register_script(_WITHDRAW)
+        stored = iter(self._client.scan_iter(match=_PREFIX + b"*", count=1000))
+        while keys := list(islice(stored, _ACCOUNTS_PER_TRIP)):
+            with self._client.pipeline(transaction=False) as trip:
+                for key in keys:
+                    for view, event_us, until_us, keep in self._leaving:
+                        if key.removeprefix(_PREFIX) not in keep:
+                            forget(keys=[key], args=[view, event_us, until_us], client=trip)
+                trip.execute()
 
     def find(self, view: str, keys: Sequence[bytes]) -> Iterator[tuple[bytes, int, bytes]]:
         self._see([key for key in dict.fromkeys(keys) if key not in self._seen])

@@ -52,7 +52,7 @@ class StoredAccount:
 
 def stored_accounts(rows: LatestRows, ids: Sequence[str], *, key_version: int) -> list[StoredAccount]:
     """What a session of the store finds of these ids, in order."""
-    keys = [_key(account_id, key_version) for account_id in ids]
+    keys = [stored_key(account_id, key_version) for account_id in ids]
     views = [{key: (event_us, packed) for key, event_us, packed in rows.find(view, keys)} for view in _VIEWS]
     found = ([view.get(key, (0, b"")) for view in views] for key in keys)
     return [
@@ -128,7 +128,8 @@ def _require_one_date(accounts: Sequence[StoredAccount]) -> None:
         )
 
 
-def _key(account_id: str, version: int) -> bytes:
+def stored_key(account_id: str, version: int) -> bytes:
+    """The key that an account has in a store."""
     key: bytes = serialize_entity_key(
         EntityKey(join_keys=[JOIN_KEY], entity_values=[Value(string_val=account_id)]), version
     )

@@ -8,7 +8,7 @@ time and writes one row per feature. Here one transaction spans all views.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
@@ -149,6 +149,12 @@ class _Rows(LatestRows):
         cells = [(row.view, row.key, row.event_us, row.created_us, row.values) for row in rows]
         self._connection.executemany(_UPSERT, cells)
         self.written += self._connection.total_changes - before
+
+    def withdraw(self, view: str, event_us: int, until_us: int, keep: Set[bytes]) -> None:
+        query = "SELECT entity_key FROM online_rows WHERE view = ? AND event_us = ? AND created_us <= ?"
+        stored = self._connection.execute(query, (view, event_us, until_us)).fetchall()
+        gone = [(view, key) for (key,) in stored if key not in keep]
+        self._connection.executemany("DELETE FROM online_rows WHERE view = ? AND entity_key = ?", gone)
 
     def find(self, view: str, keys: Sequence[bytes]) -> Iterator[tuple[bytes, int, bytes]]:
         for start in range(0, len(keys), _KEYS_PER_READ):

@@ -20,14 +20,15 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped] 
 from sqlalchemy import URL
 
 from features.catalogue import FEATURES
+from features.cohort import built_as_ofs
 from features.definitions import AS_OF, JOIN_KEY, PROJECT, SERVICE, TTL, catalogue_schema, definitions, schema_of
 from features.engine_place import OFFLINE_VARIABLE, EnginePlace
 from features.errors import IntegrityError, MissingStateError, UsageError
 from features.feast_import import FeastConfigBaseModel, FeatureServiceNotFoundException, SqlRegistryConfig, feast
-from features.latest_rows import LatestRows
+from features.latest_rows import LatestRows, microseconds
 from features.offline_store import SnapshotOfflineStore, SnapshotOfflineStoreConfig
 from features.online_place import OnlinePlace, Product
-from features.online_rows import OnlineRows, StoredAccount, online_arrays, online_rows, stored_accounts
+from features.online_rows import OnlineRows, StoredAccount, online_arrays, online_rows, stored_accounts, stored_key
 from features.online_store import SnapshotOnlineStoreConfig
 from features.progress import Progress, silent
 from features.registry_file import damaged_registry, require_registry, require_sound_file
@@ -108,7 +109,8 @@ class FeatureStore:
         """Bring the latest snapshots known at ``as_of`` online and return the rows written (one per account and view).
 
         Looks back 8 days from ``as_of``, never only to the last run, so late rows are taken; nothing later than
-        ``as_of`` gets in. A stored newer snapshot stays. All views change in one transaction. Feast's own
+        ``as_of`` gets in. A stored newer snapshot stays. An account that a snapshot no longer holds (it was built anew
+        from late rows) loses the row that it had of it. All views change in one transaction. Feast's own
         ``materialize`` is not used: it commits view by view, and marks each view unreadable while it works.
 
         Raises:
@@ -118,10 +120,12 @@ class FeatureStore:
         opened, until = self._opened, require_utc(as_of)
         latest = {view.name: self._latest(view, until) for view in opened.views}
         _require_same_rows(latest, until)
-        provider = opened.feast.provider
+        provider, holders = opened.feast.provider, self._holders(latest[opened.views[0].name], until)
         with provider.online_store.session(self._config, writing=True) as online:
             for done, view in enumerate(opened.views, start=1):
                 rows = latest.pop(view.name)
+                for event_us, keep in holders.items():
+                    online.withdraw(view.name, event_us, microseconds(until), keep)
                 for start in range(0, len(rows), _ROWS_PER_WRITE):
                     provider.ingest_df(view, rows.iloc[start : start + _ROWS_PER_WRITE])
                 progress("bring features online", done, len(opened.views))
@@ -223,6 +227,17 @@ class FeatureStore:
                 todo="run `pulse build`",
             )
         return _Opened(feast=store, service=service, views=tuple(views[part] for part in Subcategory))
+
+    def _holders(self, latest: pd.DataFrame, until: datetime) -> dict[int, set[bytes]]:
+        # Per snapshot that was looked at the accounts that are in it or in a later one.
+        version = self._config.entity_key_serialization_version
+        keys = [stored_key(account_id, version) for account_id in latest[JOIN_KEY]]
+        moments = [microseconds(moment.to_pydatetime()) for moment in latest[AS_OF]]
+        looked_at = [as_of for as_of in built_as_ofs(self.home) if until - TTL <= as_of <= until]
+        return {
+            event_us: {key for key, moment in zip(keys, moments, strict=True) if moment >= event_us}
+            for event_us in map(microseconds, looked_at)
+        }
 
     def _latest(self, view: feast.FeatureView, until: datetime) -> pd.DataFrame:
         source = view.batch_source

@@ -127,6 +127,20 @@ def test_a_snapshot_that_was_built_again_replaces_its_former_values(home: Home, 
     assert bits(store.online(ACCOUNTS), NAMES) == history(store, ACCOUNTS) != bits(former, NAMES)
 
 
+def test_an_account_that_a_rebuilt_snapshot_no_longer_holds_loses_its_row_of_it(
+    home: Home, store: FeatureStore
+) -> None:
+    store.materialize(NEXT)
+    store_snapshot(home, NEXT, ACCOUNTS[1:], version=1)
+    assert store.materialize(NEXT) == VIEWS * len(ACCOUNTS)
+    # It falls back to the snapshot that still has it.
+    assert bits(store.online(ACCOUNTS), NAMES) == history(store, ACCOUNTS)
+    # And to nothing, where the one before was built anew without it, too.
+    store_snapshot(home, MONDAY, ACCOUNTS[1:], version=1)
+    store.materialize(NEXT)
+    assert store.online(ACCOUNTS)["found"].tolist() == [False] + [True] * (len(ACCOUNTS) - 1)
+
+
 def test_a_correction_that_was_known_later_wins_whichever_comes_first(home: Home, store: FeatureStore) -> None:
     # Same as_of, two beliefs: the later one stays, in either order of arrival.
     for versions in ((0, 1), (1, 0)):

@@ -140,6 +140,28 @@ def test_a_snapshot_that_was_built_again_replaces_its_former_values(home: Home, 
     assert_online_is_history(store, NEXT, ACCOUNTS)
 
 
+def test_an_account_that_a_rebuilt_snapshot_no_longer_holds_loses_its_row_of_it(
+    home: Home, store: FeatureStore
+) -> None:
+    store.materialize(NEXT)
+    store_snapshot(home, NEXT, ACCOUNTS[1:], version=1)
+    assert store.materialize(NEXT) == VIEWS * len(ACCOUNTS)
+    # It falls back to the snapshot that still has it.
+    assert_online_is_history(store, NEXT, ACCOUNTS)
+    # And to nothing, where the one before was built anew without it, too.
+    store_snapshot(home, MONDAY, ACCOUNTS[1:], version=1)
+    store.materialize(NEXT)
+    assert store.online(ACCOUNTS)["found"].tolist() == [False] + [True] * (len(ACCOUNTS) - 1)
+
+
+def test_a_run_for_an_earlier_moment_takes_nothing_away_that_was_known_later(home: Home, store: FeatureStore) -> None:
+    later = NEXT + timedelta(hours=2)
+    store_snapshot(home, NEXT, ACCOUNTS, known_at=later)
+    store.materialize(later)
+    store.materialize(NEXT)
+    assert store.online(ACCOUNTS)["as_of"].unique().tolist() == [pd.Timestamp(NEXT)]
+
+
 def test_nothing_later_than_the_date_gets_in(store: FeatureStore) -> None:
     store.materialize(NEXT - timedelta(microseconds=1))
     assert store.online(ACCOUNTS)["as_of"].unique().tolist() == [pd.Timestamp(MONDAY)]
