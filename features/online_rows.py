@@ -17,10 +17,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.catalogue import FEATURES, features_of
-from features.definitions import JOIN_KEY
-from features.errors import IntegrityError
+from features.definitions import AS_OF, JOIN_KEY, TTL
+from features.errors import IntegrityError, MissingStateError
 from features.feast_import import EntityKey, Value, serialize_entity_key
-from features.latest_rows import LatestRows
+from features.latest_rows import LatestRows, microseconds
 from features.vocabulary import Subcategory
 
 _ORDER = [feature.name for feature in FEATURES]
@@ -52,7 +52,7 @@ class StoredAccount:
 
 def stored_accounts(rows: LatestRows, ids: Sequence[str], *, key_version: int) -> list[StoredAccount]:
     """What a session of the store finds of these ids, in order."""
-    keys = [stored_key(account_id, key_version) for account_id in ids]
+    keys = [_key(account_id, key_version) for account_id in ids]
     views = [{key: (event_us, packed) for key, event_us, packed in rows.find(view, keys)} for view in _VIEWS]
     found = ([view.get(key, (0, b"")) for view in views] for key in keys)
     return [
@@ -75,6 +75,45 @@ class OnlineRows:
     names: tuple[str, ...]
     numbers: npt.NDArray[np.float64]
     words: Mapping[str, npt.NDArray[np.object_]]
+
+
+def holders_of(latest: pd.DataFrame, as_ofs: Sequence[datetime], *, key_version: int) -> dict[int, set[bytes]]:
+    """Per snapshot (its moment as it is stored) the keys of the accounts that it or a later one holds.
+
+    ``latest`` has one row per account: ``account_id``, and ``as_of`` of the last snapshot that holds it.
+    """
+    keys = [_key(account_id, key_version) for account_id in latest[JOIN_KEY]]
+    moments = [microseconds(moment.to_pydatetime()) for moment in latest[AS_OF]]
+    return {
+        event_us: {key for key, moment in zip(keys, moments, strict=True) if moment >= event_us}
+        for event_us in map(microseconds, as_ofs)
+    }
+
+
+def require_same_rows(latest: dict[str, pd.DataFrame], until: datetime) -> None:
+    """Refuse views to bring online that are all empty, or do not hold the same accounts and dates."""
+    if all(rows.empty for rows in latest.values()):
+        raise MissingStateError(
+            "no snapshot lies in the window to bring online",
+            expected=f"a snapshot in the {TTL.days} days up to {until.isoformat()}",
+            found="none",
+            todo="run `pulse build` up to this date",
+        )
+    require_same_keys(latest)
+
+
+def require_same_keys(views: Mapping[str, pd.DataFrame]) -> None:
+    """Refuse views that do not hold the same accounts and dates."""
+    keys = {name: rows[[JOIN_KEY, AS_OF]] for name, rows in views.items()}
+    first = next(iter(keys.values()))
+    different = [name for name, rows in keys.items() if not rows.equals(first)]
+    if different:
+        raise IntegrityError(
+            "the snapshots of the views do not belong together",
+            expected="the same accounts and dates in every view",
+            found=f"others in {', '.join(different)}",
+            todo="run `pulse build` again: one stopped half-way",
+        )
 
 
 def online_arrays(accounts: Sequence[StoredAccount]) -> OnlineRows:
@@ -128,8 +167,7 @@ def _require_one_date(accounts: Sequence[StoredAccount]) -> None:
         )
 
 
-def stored_key(account_id: str, version: int) -> bytes:
-    """The key that an account has in a store."""
+def _key(account_id: str, version: int) -> bytes:
     key: bytes = serialize_entity_key(
         EntityKey(join_keys=[JOIN_KEY], entity_values=[Value(string_val=account_id)]), version
     )

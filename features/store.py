@@ -28,7 +28,16 @@ from features.feast_import import FeastConfigBaseModel, FeatureServiceNotFoundEx
 from features.latest_rows import LatestRows, microseconds
 from features.offline_store import SnapshotOfflineStore, SnapshotOfflineStoreConfig
 from features.online_place import OnlinePlace, Product
-from features.online_rows import OnlineRows, StoredAccount, online_arrays, online_rows, stored_accounts, stored_key
+from features.online_rows import (
+    OnlineRows,
+    StoredAccount,
+    holders_of,
+    online_arrays,
+    online_rows,
+    require_same_keys,
+    require_same_rows,
+    stored_accounts,
+)
 from features.online_store import SnapshotOnlineStoreConfig
 from features.progress import Progress, silent
 from features.registry_file import damaged_registry, require_registry, require_sound_file
@@ -119,8 +128,11 @@ class FeatureStore:
         """
         opened, until = self._opened, require_utc(as_of)
         latest = {view.name: self._latest(view, until) for view in opened.views}
-        _require_same_rows(latest, until)
-        provider, holders = opened.feast.provider, self._holders(latest[opened.views[0].name], until)
+        require_same_rows(latest, until)
+        looked_at = [built for built in built_as_ofs(self.home) if until - TTL <= built <= until]
+        version = self._config.entity_key_serialization_version
+        holders = holders_of(latest[opened.views[0].name], looked_at, key_version=version)
+        provider = opened.feast.provider
         with provider.online_store.session(self._config, writing=True) as online:
             for done, view in enumerate(opened.views, start=1):
                 rows = latest.pop(view.name)
@@ -143,7 +155,7 @@ class FeatureStore:
             IntegrityError: the views do not hold the same accounts and dates.
         """
         opened = self._opened
-        _require_same_keys(rows)
+        require_same_keys(rows)
         provider = opened.feast.provider
         with provider.online_store.session(self._config, writing=True) as online:
             for view in opened.views:
@@ -228,17 +240,6 @@ class FeatureStore:
             )
         return _Opened(feast=store, service=service, views=tuple(views[part] for part in Subcategory))
 
-    def _holders(self, latest: pd.DataFrame, until: datetime) -> dict[int, set[bytes]]:
-        # Per snapshot that was looked at the accounts that are in it or in a later one.
-        version = self._config.entity_key_serialization_version
-        keys = [stored_key(account_id, version) for account_id in latest[JOIN_KEY]]
-        moments = [microseconds(moment.to_pydatetime()) for moment in latest[AS_OF]]
-        looked_at = [as_of for as_of in built_as_ofs(self.home) if until - TTL <= as_of <= until]
-        return {
-            event_us: {key for key, moment in zip(keys, moments, strict=True) if moment >= event_us}
-            for event_us in map(microseconds, looked_at)
-        }
-
     def _latest(self, view: feast.FeatureView, until: datetime) -> pd.DataFrame:
         source = view.batch_source
         rows: pd.DataFrame = SnapshotOfflineStore.pull_latest_from_table_or_query(
@@ -277,30 +278,6 @@ def _require_columns(rows: pd.DataFrame) -> None:
             expected=f"{JOIN_KEY}, {AS_OF} with a zone, and no column with a feature's name",
             found=f"missing: {missing}; taken: {taken}; {AS_OF} without a zone: {naive}",
             todo="build the rows from read_cohort",
-        )
-
-
-def _require_same_rows(latest: dict[str, pd.DataFrame], until: datetime) -> None:
-    if all(rows.empty for rows in latest.values()):
-        raise MissingStateError(
-            "no snapshot lies in the window to bring online",
-            expected=f"a snapshot in the {TTL.days} days up to {until.isoformat()}",
-            found="none",
-            todo="run `pulse build` up to this date",
-        )
-    _require_same_keys(latest)
-
-
-def _require_same_keys(views: Mapping[str, pd.DataFrame]) -> None:
-    keys = {name: rows[[JOIN_KEY, AS_OF]] for name, rows in views.items()}
-    first = next(iter(keys.values()))
-    different = [name for name, rows in keys.items() if not rows.equals(first)]
-    if different:
-        raise IntegrityError(
-            "the snapshots of the views do not belong together",
-            expected="the same accounts and dates in every view",
-            found=f"others in {', '.join(different)}",
-            todo="run `pulse build` again: one stopped half-way",
         )
 
 

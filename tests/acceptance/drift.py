@@ -18,13 +18,13 @@ from training.watch_parts import Cause
 from .graded import later_rows, left_over_stated, true_over_stated
 from .product import DONE, DRIFTED
 from .verdicts import Line, holds, inside
-from .worlds import LAST, RIGHT_LEVEL, WEEKS, Effort, World, one_command_each
+from .worlds import RIGHT_LEVEL, Effort, World, one_command_each
 
 SEED = 90024
 """90014 is used up: its drift was looked into."""
 ACCOUNTS = {"drift_price": 1500, "drift_instrumentation": 1000, "drift_calendar": 1000, "drift_loading": 1500}
-LONGER_WORLDS = {"drift_loading": 312}
-"""Weeks. This switch is thrown half way: in four years, and in five, what lies before it is too short to learn from."""
+LONGER_WORLDS = {"drift_loading": ("2020-01-06", 312)}
+"""Start and weeks. This switch is thrown half way: in four or five years, what lies before it is too short."""
 RIGHT = {
     "drift_price": Cause.PRICE,
     "drift_instrumentation": Cause.INSTRUMENTATION,
@@ -54,7 +54,7 @@ class Look:
 def measure(regime: str, effort: Effort) -> Iterator[Line]:
     """One switch in a world of its own."""
     company = effort.accounts or ACCOUNTS[regime], effort.seed_or(SEED)
-    world = World(regime, regime, *company, effort, weeks=LONGER_WORLDS.get(regime, WEEKS)).ready()
+    world = World(regime, regime, *company, effort, *LONGER_WORLDS.get(regime, ())).ready()
     switch = switched_at(world)
     begin = max(monday for monday in world.watched_mondays() if monday <= switch)
     told = world.trained(as_of=begin.date().isoformat())
@@ -103,8 +103,8 @@ def named(world: World, looks: list[Look], switch: datetime) -> Iterator[Line]:
 
 def _restored(world: World, version: str, looks: list[Look], switch: datetime) -> Iterator[Line]:
     after, used, how = _answered(world, version, [look for look in looks if look.at >= switch])
-    rows = later_rows(world.place.home, used, world.truth("oracle"), after=after, until=parse_moment(LAST))
-    was = later_rows(world.place.home, version, world.truth("oracle"), after=after, until=parse_moment(LAST))
+    rows = later_rows(world.place.home, used, world.truth("oracle"), after=after, until=parse_moment(world.last))
+    was = later_rows(world.place.home, version, world.truth("oracle"), after=after, until=parse_moment(world.last))
     true, left, before = (
         true_over_stated(rows, WATCHED.days),
         left_over_stated(rows, WATCHED.days),

@@ -1,7 +1,7 @@
 """Which company is a requirement measured on, and how does it get from tables to a judged model?
 
-Each of the four steps is one command: simulate, ingest, build, train. The company lives four years or more, to the
-end of 2024; its first half year is the look-back of the first snapshot.
+Each of the four steps is one command: simulate, ingest, build, train. The company lives four years or more; its
+first half year is the look-back of the first snapshot.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from .mondays import mondays_between
 from .product import DONE, NO_SIGNAL, QUARANTINED, REFUSED, Place, StepFailedError, Tell
 from .verdicts import Line, Measured, Outcome
 
-WEEKS, LOOK_BACK = 208, 26
+START, WEEKS, LOOK_BACK = "2021-01-04", 208, 26
 LAST = "2024-12-30"
+"""The last snapshot of a company that lives as long as usual."""
 FOUR_WEEKLY, WEEKLY = 4, 1
 RIGHT_LEVEL = (0.8, 1.25)
 """Observed over expected that counts as true (issue 4)."""
@@ -54,6 +55,7 @@ class World:
     accounts: int
     seed: int
     effort: Effort
+    start: str = START
     weeks: int = WEEKS
 
     @property
@@ -70,18 +72,23 @@ class World:
     def ready(self) -> World:
         """Simulated, ingested and built; itself."""
         place = self.place
-        company = ("--accounts", self.accounts, "--seed", self.seed, "--weeks", self.weeks, "--start", self._begun(0))
+        company = ("--accounts", self.accounts, "--seed", self.seed, "--weeks", self.weeks, "--start", self.start)
         place.step("simulate", "simulate", "--regime", self.regime, *company, "--out", place.company)
         place.step("ingest", "ingest", place.company, allowed=(DONE, QUARANTINED))
-        place.build(self._begun(LOOK_BACK), LAST, self.effort.every)
+        place.build(self._monday(LOOK_BACK), self.last, self.effort.every)
         return self
 
     def watched_mondays(self) -> list[datetime]:
         """Every fourth Monday of which snapshots are there."""
-        return mondays_between(self._begun(LOOK_BACK), LAST, every=FOUR_WEEKLY)
+        return mondays_between(self._monday(LOOK_BACK), self.last, every=FOUR_WEEKLY)
 
-    def _begun(self, weeks: int) -> str:
-        return (parse_moment(LAST) - timedelta(weeks=self.weeks - weeks)).date().isoformat()
+    @property
+    def last(self) -> str:
+        """The last snapshot."""
+        return self._monday(self.weeks)
+
+    def _monday(self, week: int) -> str:
+        return (parse_moment(self.start) + timedelta(weeks=week)).date().isoformat()
 
     def trained(self, name: str = "train", *, as_of: str = LAST, recipe: Path | None = None) -> Told:
         """What the training said; a verdict that refuses the model is an answer, too."""
