@@ -262,7 +262,8 @@ class _Learnt:
 
     def opened_in(self, registry: ModelRegistry) -> RegisteredVersion:
         found = {"rounds": self.found.rounds, "within_window_log_loss": self.found.value}
-        params = {**self.found.params, **found, "trials": len(self.found.trials)}
+        loadings = {f"loading_{name}": loading for name, loading in self.fitted.loadings.items()}
+        params = {**self.found.params, **found, **loadings, "trials": len(self.found.trials)}
         return registry.open_version(self.fitted.booster, inputs=self.fitted.booster.feature_name(), params=params)
 
 

@@ -65,6 +65,9 @@ def test_the_bundle_says_what_it_was_made_from(told: Told) -> None:
     assert bundle.version == told.trained.version == told.trained.judgement.evaluation.model_version
     assert bundle.config == SMALL
     assert bundle.facts["data_cut"] == WORLD.data_cut.isoformat()
+    (version,), loadings = ModelRegistry(told.home).versions(), bundle.facts["loadings"]
+    said = {name: loading for name, loading in version.params.items() if name.startswith("loading_")}
+    assert said == {f"loading_{name}": str(loading) for name, loading in loadings.items()} != {}
     first, last = (datetime.fromisoformat(bundle.facts[name]) for name in ("first_as_of", "last_as_of"))
     block = told.trained.judgement.evaluation.block
     assert FIRST < first < last < block.first_as_of < block.last_as_of < WORLD.data_cut
