@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVE ?= 1
 PORT ?= 3000
-WORKERS ?= 3
+WORKERS ?= 2
 HOME_DIR ?= .pulse
 RUNS := $(VENV)/.runs
 READY := $(VENV)/.ready
@@ -16,7 +16,7 @@ READY := $(VENV)/.ready
 demo: $(RUNS)
 	$(BIN)/pulse demo --home $(HOME_DIR) --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve,--serve)
 
-# Three workers on the two cores that the limits are set for: some tests wait for services more than they compute.
+# Two workers: one per core of the machine the limits are set for.
 test: check
 	$(BIN)/pytest -n $(WORKERS)
 
