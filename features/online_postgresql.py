@@ -45,9 +45,8 @@ _UPSERT = """
     ON CONFLICT (view, entity_key) DO UPDATE SET
         event_us = excluded.event_us, created_us = excluded.created_us, feature_values = excluded.feature_values
     WHERE (excluded.event_us, excluded.created_us) >= (stored.event_us, stored.created_us)"""
-_WITHDRAW = """
-    DELETE FROM pulse_online_rows
-    WHERE view = %s AND event_us = %s AND created_us <= %s AND NOT entity_key = ANY(%s)"""
+_OF_A_MOMENT = "SELECT entity_key FROM pulse_online_rows WHERE view = %s AND event_us = %s AND created_us <= %s"
+_FORGET = "DELETE FROM pulse_online_rows WHERE view = %s AND entity_key = ANY(%s)"
 _FIND = "SELECT entity_key, event_us, feature_values FROM pulse_online_rows WHERE view = %s AND entity_key = ANY(%s)"
 
 
@@ -117,7 +116,9 @@ class _Rows(LatestRows):
             self.written += cursor.rowcount if cells else 0
 
     def withdraw(self, view: str, event_us: int, until_us: int, keep: Set[bytes]) -> None:
-        self._connection.execute(_WITHDRAW, (view, event_us, until_us, list(keep)))
+        # Not "all but these" in SQL: a server may compare every row with every one of them.
+        stored = self._connection.cursor(binary=True).execute(_OF_A_MOMENT, (view, event_us, until_us))
+        self._connection.execute(_FORGET, (view, [key for (key,) in stored if key not in keep]))
 
     def find(self, view: str, keys: Sequence[bytes]) -> Iterator[tuple[bytes, int, bytes]]:
         yield from self._connection.cursor(binary=True).execute(_FIND, (view, list(keys)))

@@ -102,7 +102,7 @@ def named(world: World, looks: list[Look], switch: datetime) -> Iterator[Line]:
 
 
 def _restored(world: World, version: str, looks: list[Look], switch: datetime) -> Iterator[Line]:
-    after, used, how = _answered(world, version, [look for look in looks if look.at >= switch])
+    after, used, how = answered(world, version, looks, switch)
     rows = later_rows(world.place.home, used, world.truth("oracle"), after=after, until=parse_moment(world.last))
     was = later_rows(world.place.home, version, world.truth("oracle"), after=after, until=parse_moment(world.last))
     true, left, before = (
@@ -116,7 +116,7 @@ def _restored(world: World, version: str, looks: list[Look], switch: datetime) -
     yield world.line(f"{asked}: true over stated", true, inside(*RIGHT_LEVEL, true, lucky=False))
 
 
-def _answered(world: World, version: str, looks: list[Look]) -> tuple[datetime, str, str]:
+def answered(world: World, version: str, looks: list[Look], switch: datetime) -> tuple[datetime, str, str]:
     """From when on which version holds, and how it came to that.
 
     As a scheduler would: whenever the watch advises to refit the level, ``pulse recalibrate`` is run, until one is
@@ -124,11 +124,11 @@ def _answered(world: World, version: str, looks: list[Look]) -> tuple[datetime, 
     """
     told: list[str] = []
     for look in looks:
-        if look.step not in REFITS:
+        if look.at < switch or look.step not in REFITS:
             continue
         day = look.at.date().isoformat()
         done = world.place.step(f"recalibrate-{day}", "recalibrate", "--as-of", day, "--model", version)
         told.append(f"{look.step} at {day}: {done.stdout.strip().splitlines()[-1]}")
         if done.document["registered"]:
             return look.at, done.document["registered"], "; ".join(told)
-    return looks[0].at, version, "; ".join(told) or "no refit was advised"
+    return switch, version, "; ".join(told) or "no refit was advised"

@@ -1,7 +1,8 @@
 """Do ranges hold what they say over all companies that other cases made a model of?
 
 A company gives some eight cells, too few to tell 90 % from 80 %. None of the seeds was used before its case was
-measured, and nothing about ranges was ever chosen by looking at one.
+measured. Ranges were never changed by looking at one; what counts as coverage here (the share that left, not the true
+chance) was settled after those of three companies had been seen.
 """
 
 from __future__ import annotations

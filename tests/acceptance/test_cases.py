@@ -10,7 +10,7 @@ import pytest
 
 from training.watch_parts import Cause
 
-from .drift import Look, named
+from .drift import Look, answered, named
 from .product import DONE, DRIFTED, QUARANTINED, REFUSED
 from .stable import alarms_in
 from .treated import PLANTED, recovered
@@ -119,3 +119,33 @@ def test_a_clean_company_has_no_row_in_quarantine(tmp_path: Path) -> None:
         told = {"code": code, "stdout": "", "stderr": "", "document": {}}
         (here.place.root / "steps" / f"{name}.json").write_text(json.dumps({"words": [], "told": told}))
     assert one_command_each(here).outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize(
+    ("registered", "after", "used", "asked"),
+    [({}, SWITCH, "1", 2), ({56: "2"}, SWITCH + timedelta(days=56), "2", 2), ({28: "2", 56: "3"}, None, "2", 1)],
+)
+def test_a_new_level_is_asked_for_as_often_as_advised_until_one_is_registered(
+    tmp_path: Path, registered: dict[int, str], after: datetime | None, used: str, asked: int
+) -> None:
+    company, seen = world(tmp_path), []
+    # Before the switch, and where nothing is to be refitted, nobody asks.
+    steps = {-28: "intercept", 0: "wait", 28: "intercept", 56: "platt", 84: "nothing"}
+    for days, step in steps.items():
+        at = SWITCH + timedelta(days=days)
+        seen.append(Look(at, DRIFTED, frozenset(), step, "so"))
+        day = at.date().isoformat()
+        told = {
+            "code": DONE,
+            "stdout": f"told on {day}\n",
+            "stderr": "",
+            "document": {"registered": registered.get(days)},
+        }
+        words = ["recalibrate", "--as-of", day, "--model", "1"]
+        path = company.place.root / "steps" / f"recalibrate-{day}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if step in {"intercept", "platt"} and days > 0:
+            path.write_text(json.dumps({"words": words, "told": told}))
+    found = answered(company, "1", seen, SWITCH)
+    assert found[:2] == (after or SWITCH + timedelta(days=28), used)
+    assert found[2].count("told on") == asked
