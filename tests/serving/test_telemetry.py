@@ -273,7 +273,10 @@ def test_a_session_is_named_in_the_log_by_the_persons_id(place: Place) -> None:
     person = place.context.door.desk.people.require("ada@vendor.example")
     told = [facts for event, facts in place.events if event == "request"]
     assert told[-1]["person"] == person.id
-    assert "ada" not in json.dumps(told).replace("campaign", "")
+    # Ids are drawn: three letters of a name may stand in them by luck.
+    plain = [{name: fact for name, fact in facts.items() if name not in {"request_id", "person"}} for facts in told]
+    assert len(plain[-1]) > 3
+    assert "ada" not in json.dumps(plain).lower()
 
 
 def test_a_key_of_the_environment_is_never_told(place: Place) -> None:
