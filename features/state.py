@@ -23,6 +23,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from features.errors import ServiceUnavailable
 from features.migrations import bring_to_head
 from features.settings import Home
+from features.state_lines import StateLines
 from features.state_place import BUSY_SECONDS, StatePlace
 from features.state_turn import take_turn
 from features.storage_failure import storage_full
@@ -114,6 +115,18 @@ def held_open(engine: Engine) -> sqlite3.Connection | None:
     held = sqlite3.connect(str(engine.url.database), check_same_thread=False)
     held.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
     return held
+
+
+def lines_of(engine: Engine, *, what: str = "our state") -> StateLines | None:
+    """Lines to the file behind an engine whose tables are made; None where a server holds the state."""
+    if engine.dialect.name != "sqlite":
+        return None
+    path = Path(str(engine.url.database))
+    return StateLines(
+        path,
+        ready=lambda line: _make_durable(line, None),
+        explained=lambda failure: _sqlite_failure(failure, what, f"the file {path}"),
+    )
 
 
 def insert_new(connection: Connection | Engine, table: Table) -> sqlite.Insert | postgresql.Insert:

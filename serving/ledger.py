@@ -18,11 +18,13 @@ import pandas as pd
 import sqlalchemy as sa
 
 from features.settings import Home
-from features.state import held_open, insert_new, open_state
+from features.state import held_open, insert_new, lines_of, open_state
+from features.state_lines import StateLines
 from features.vocabulary import parse_moment
 from serving.assessment import Assessment, Score
 from serving.entries import Channel, Entry, Place, Selection
 from serving.explain import Explanation
+from serving.ledger_one import append_one
 from serving.ledger_reasons import AtHand, add_reasons, derived_reasons, features_of, kept_reasons
 from serving.ledger_tables import (
     CATALOGUE_HASH,
@@ -39,6 +41,8 @@ from serving.ledger_there import KEY, not_there_yet
 
 __all__ = ["Channel", "Entry", "Ledger", "Place", "Selection"]
 
+_WHAT = "the score ledger"
+
 
 class Ledger:
     """The score ledger of one home. Safe to use from several threads; opening touches the disk at first use only."""
@@ -49,6 +53,7 @@ class Ledger:
         self._lock = Lock()
         self._opened: sa.Engine | None = None
         self._held: sqlite3.Connection | None = None
+        self._lines: StateLines | None = None
 
     def append(
         self,
@@ -63,7 +68,11 @@ class Ledger:
         Raises:
             ServiceUnavailable: the state database cannot be written.
         """
-        with self._connected() as connection:
+        engine = self._engine()
+        if len(assessments) == 1 and self._lines is not None:
+            (one,) = assessments
+            return append_one(self._lines, one, channel=channel, scored_at=scored_at, data_watermark=data_watermark)
+        with engine.connect() as connection:
             fresh, untold = not_there_yet(connection, assessments)
         if not fresh and not untold:
             return 0
@@ -71,7 +80,7 @@ class Ledger:
             score_row(one, channel=channel, scored_at=scored_at, data_watermark=data_watermark)
             for one in fresh.values()
         ]
-        with self._connected() as connection, connection.begin():
+        with engine.begin() as connection:
             add_reasons(connection, untold)
             told = insert_new(connection, SCORES).returning(SCORES.c.id, *KEY)
             added = connection.execute(told, rows).all() if rows else []
@@ -189,6 +198,9 @@ class Ledger:
     def close(self) -> None:
         """Give the database back."""
         with self._lock:
+            if self._lines is not None:
+                self._lines.close()
+                self._lines = None
             if self._opened is not None:
                 self._opened.dispose()
                 self._opened = None
@@ -220,9 +232,9 @@ class Ledger:
     def _engine(self) -> sa.Engine:
         with self._lock:
             if self._opened is None:
-                engine = open_state(self._home, what="the score ledger", lasting=True)
+                engine = open_state(self._home, what=_WHAT, lasting=True)
                 name_features(engine)
-                self._held = held_open(engine)
+                self._held, self._lines = held_open(engine), lines_of(engine, what=_WHAT)
                 self._opened = engine
             return self._opened
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -124,7 +123,7 @@ def score_row(
         "as_of": moment_text(assessment.as_of),
         **score.columns(),
         "features_hash": assessment.known.digest,
-        **asdict(facts),
+        **_plain(facts),
         "decision_on": facts.decision_on.isoformat() if facts.decision_on else None,
         "value_at_risk": assessment.value_at_risk,
         "data_watermark": moment_text(data_watermark) if data_watermark else None,
@@ -180,7 +179,7 @@ def moment_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _plain(told: Reason | SubcategoryPart | Grounds) -> dict[str, Any]:
+def _plain(told: Reason | SubcategoryPart | Grounds | Facts) -> dict[str, Any]:
     return {name: getattr(told, name) for name in told.__slots__}
 
 

@@ -21,21 +21,23 @@ _CHUNK = 500
 """Accounts asked for in one statement; SQLite takes 32,766 values at most."""
 
 _WITH_REASONS = SCORES.join(DETAILS).outerjoin(REASONS, REASONS.c.entry_id == SCORES.c.id)
-_IS_BARE = (sa.func.length(DETAILS.c.explanation) == 0) & REASONS.c.entry_id.is_(None)
-_KEPT = sa.select(SCORES.c.id, _IS_BARE, *KEY).select_from(_WITH_REASONS)
+_IS_BARE = (sa.func.length(DETAILS.c.explanation) == sa.literal_column("0")) & REASONS.c.entry_id.is_(None)
+KEPT = sa.select(SCORES.c.id, _IS_BARE, *KEY).select_from(_WITH_REASONS)
+"""Entries: number, whether reasons were never told, and the key."""
+
 # Made once: putting them together costs more than their answer for one account; so do lists of one.
-_THERE = _KEPT.where(
+_THERE = KEPT.where(
     SCORES.c.account_id.in_(sa.bindparam("accounts", expanding=True)),
     SCORES.c.as_of.in_(sa.bindparam("moments", expanding=True)),
 )
-_ONE_THERE = _KEPT.where(SCORES.c.account_id == sa.bindparam("account"), SCORES.c.as_of == sa.bindparam("moment"))
+_ONE_THERE = KEPT.where(SCORES.c.account_id == sa.bindparam("account"), SCORES.c.as_of == sa.bindparam("moment"))
 
 
 def not_there_yet(
     connection: sa.Connection, assessments: Sequence[Assessment]
 ) -> tuple[dict[tuple[str, ...], Assessment], dict[int, Assessment]]:
     """What is new, by its key; and, by entry, what is there without the reasons that are told now."""
-    asked = {_key(one): one for one in assessments}
+    asked = {key_of(one): one for one in assessments}
     untold: dict[int, Assessment] = {}
     accounts = sorted({one.account_id for one in assessments})
     moments = sorted({moment_text(one.as_of) for one in assessments})
@@ -53,7 +55,8 @@ def _there(connection: sa.Connection, accounts: Sequence[str], moments: Sequence
     return connection.execute(_THERE, {"accounts": accounts, "moments": moments})
 
 
-def _key(assessment: Assessment) -> tuple[str, ...]:
+def key_of(assessment: Assessment) -> tuple[str, ...]:
+    """The :data:`KEY` of a score."""
     return (
         assessment.account_id,
         moment_text(assessment.as_of),

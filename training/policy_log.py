@@ -16,9 +16,11 @@ import sqlalchemy as sa
 from features.audit_log import Deed, What, write
 from features.errors import MissingStateError
 from features.settings import Home
-from features.state import has_state, open_state
+from features.state import has_state, lines_of, open_state
+from features.state_lines import StateLines
 from training.policy import PolicyWeights
 
+_WHAT = "the record of weights"
 _METADATA = sa.MetaData()
 _LOG = sa.Table(
     "policy_weights",
@@ -75,29 +77,47 @@ class InForce:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._engine: sa.Engine | None = None
+        self._lines: StateLines | None = None
         self._read: tuple[int | None, PolicyChange | None] = (None, None)
 
     def now(self) -> PolicyChange | None:
         """The change, with its number; None when no weights are in force. Makes no state where there is none."""
-        if self._engine is None:
+        engine = self._engine
+        if engine is None:
             if not has_state(self._home):
                 return None
-            self._engine = _opened(self._home, lasting=True)
-        with self._engine.connect() as connection:
-            # Lines are only ever added: the newest number tells whether there is anything new to read.
-            newest = connection.exec_driver_sql(_NEWEST).scalar()
-            number, change = self._read
-            if newest != number:
+            engine = self._opened()
+        number, change = self._read
+        # Rows are only ever added: the newest number tells whether there is anything new to read.
+        if self._newest(engine) != number:
+            with engine.connect() as connection:
                 row = connection.execute(_LAST).mappings().first()
-                change = _change(row) if row else None
-                self._read = (change.number if change else None, change)
+            change = _change(row) if row else None
+            self._read = (change.number if change else None, change)
         return change if change and change.weights else None
 
     def close(self) -> None:
         """Give the database back."""
+        if self._lines is not None:
+            self._lines.close()
+            self._lines = None
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
+
+    def _opened(self) -> sa.Engine:
+        engine = _opened(self._home, lasting=True)
+        engine.connect().close()  # makes the tables, which lines take for granted
+        self._lines, self._engine = lines_of(engine, what=_WHAT), engine
+        return engine
+
+    def _newest(self, engine: sa.Engine) -> int | None:
+        if self._lines is None:
+            with engine.connect() as connection:
+                newest: int | None = connection.exec_driver_sql(_NEWEST).scalar()
+                return newest
+        with self._lines.lent() as line:
+            return line.execute(_NEWEST).fetchone()[0]  # type: ignore[no-any-return]  # one row, whatever is there
 
 
 def put_in_force(home: Home, change: PolicyChange) -> PolicyChange:
@@ -149,4 +169,4 @@ def _append(home: Home, change: PolicyChange) -> PolicyChange:
 
 
 def _opened(home: Home, *, lasting: bool = False) -> sa.Engine:
-    return open_state(home, what="the record of weights", lasting=lasting)
+    return open_state(home, what=_WHAT, lasting=lasting)
