@@ -43,9 +43,11 @@ TITLES: dict[Subcategory, str] = {
 
 
 _USED = {
-    part: tuple(feature for feature in FEATURES if feature.subcategory is part and feature.use is Use.MODEL)
+    part: tuple((one.name, one.label) for one in FEATURES if one.subcategory is part and one.use is Use.MODEL)
     for part in Subcategory
 }
+"""Names and labels."""
+
 _Worded = Callable[[str, float], "Reason | None"]
 
 _OFFSETS = {
@@ -148,11 +150,12 @@ def explain(
     def of_offsets(name: str, amount: float) -> Reason | None:
         return _offset_reason(name, amount, features)
 
-    moving = [(name, float(amount), of_features) for name, amount in points.items()]
-    moving += [(name, float(amount), of_offsets) for name, amount in (besides.offsets if besides else {}).items()]
+    offsets = besides.offsets if besides else {}
+    moving: list[tuple[str, float, _Worded]] = [(name, amount, of_features) for name, amount in points.items()]
+    moving += [(name, float(amount), of_offsets) for name, amount in offsets.items()]
     return Explanation(
-        lowers=_strongest(one for one in moving if one[1] <= -LEAST_POINTS),
-        raises=_strongest(one for one in moving if one[1] >= LEAST_POINTS),
+        lowers=_strongest([one for one in moving if one[1] <= -LEAST_POINTS]),
+        raises=_strongest([one for one in moving if one[1] >= LEAST_POINTS]),
         subcategories=tuple(_part(part, subcategory_points[part], features) for part in Subcategory),
         grounds=besides.grounds if besides else None,
     )
@@ -231,6 +234,6 @@ def _strongest(moving: Iterable[tuple[str, float, _Worded]]) -> tuple[Reason, ..
 
 def _part(part: Subcategory, points: float, features: Mapping[str, Any]) -> SubcategoryPart:
     used = _USED[part]
-    gaps = tuple(feature.label for feature in used if not is_known(features[feature.name]))
+    gaps = tuple([label for name, label in used if not is_known(features[name])])
     words = "no basis: nothing is known here" if used and len(gaps) == len(used) else strength(points)
     return SubcategoryPart(subcategory=part, title=TITLES[part], points=points, words=words, gaps=gaps)

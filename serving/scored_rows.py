@@ -30,7 +30,8 @@ def scored_rows(features: pd.DataFrame | Columns, bundle: Bundle) -> tuple[list[
         return records(features), {str(name): table[name].to_numpy() for name in table.columns}
     scores = bundle.scores(features)
     numbers = [told for told in scores.values() if isinstance(told, np.ndarray) and told.dtype.kind == "f"]
-    _require_finite(np.column_stack(numbers), len(features))
+    if any(len(each) != len(features) or not np.isfinite(each).all() for each in numbers):
+        _require_finite(np.column_stack(numbers), len(features))
     words = by_row(features.words, len(features))
     figures = features.numbers.tolist()
     rows = [dict(zip(features.names, own, strict=True)) | each for own, each in zip(figures, words, strict=True)]

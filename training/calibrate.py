@@ -18,7 +18,7 @@ import pandas as pd
 from scipy.special import expit
 
 from features.errors import NoUsableSignal
-from training.columns import Rows, Words, words_in
+from training.columns import Rows, Words, coded, words_in
 from training.config import TrainingConfig
 from training.periods import Floats
 
@@ -62,13 +62,12 @@ class Calibration:
     def offsets(self, rows: Rows) -> Floats:
         """Offsets in log-odds of rows with the columns :data:`GROUPINGS`: shape (n, 2)."""
         tables = (self.segments, self.phases)
-        return np.column_stack(
-            [_offsets(words_in(rows, name), table) for name, table in zip(GROUPINGS, tables, strict=True)]
-        )
+        found = [_offsets(words_in(rows, name), table) for name, table in zip(GROUPINGS, tables, strict=True)]
+        return np.array(found, dtype=np.float64).T
 
 
 def _offsets(values: Words, table: Mapping[str, float]) -> Floats:
-    codes, names = pd.factorize(values)
+    codes, names = coded(values)
     # The last one is that of a missing value, whose code is -1.
     return np.array([*(table.get(str(name), 0.0) for name in names), 0.0], dtype=np.float64)[codes]
 

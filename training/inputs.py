@@ -7,13 +7,14 @@ columns in a wrong order without a word.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
 from features.catalogue import TIMING_FEATURES
 from features.errors import DataContractError, IntegrityError
-from training.columns import Columns, Rows, words_in
+from training.columns import Columns, Rows, missing_in, words_in
 from training.periods import SNAPSHOT_FEATURES, Floats
 
 KEYS = ("account_id", "as_of")
@@ -38,13 +39,12 @@ def require_columns(snapshots: Rows, names: Sequence[str]) -> None:
         IntegrityError: names the missing or repeated columns, or those beside the booster's that hold no numbers.
         DataContractError: rows without a cohort status, such as an account that the store does not know.
     """
-    there = frozenset(snapshots.names).union(snapshots.words) if isinstance(snapshots, Columns) else set(snapshots)
-    missing = [name for name in names if name not in there]
-    if missing:
+    there = snapshots.there if isinstance(snapshots, Columns) else frozenset(snapshots)
+    if missing := _missing(there, tuple(names)):
         raise _wrong_columns("are missing", missing)
     if isinstance(snapshots, pd.DataFrame):
         _require_once(snapshots, names)
-    unknown = int(pd.isna(words_in(snapshots, "cohort_status")).sum())
+    unknown = missing_in(words_in(snapshots, "cohort_status"))
     if unknown:
         raise DataContractError(
             "rows have no features behind them",
@@ -62,8 +62,8 @@ def numbers_of(snapshots: Rows, names: Sequence[str]) -> Floats:
         DataContractError: a value is infinite; there is no reading of it that is not a guess.
     """
     numbers = snapshots.doubles(tuple(names)) if isinstance(snapshots, Columns) else _doubles(snapshots, names)
-    infinite = np.isinf(numbers).sum(axis=0)
-    if infinite.any():
+    if np.isinf(numbers).any():
+        infinite = np.isinf(numbers).sum(axis=0)
         raise DataContractError(
             "features are infinite",
             expected="finite numbers, or null where there is no value",
@@ -71,6 +71,11 @@ def numbers_of(snapshots: Rows, names: Sequence[str]) -> Floats:
             todo="mend the SQL step of these features: a denominator is not guarded",
         )
     return numbers
+
+
+@lru_cache(maxsize=64)  # with every score the same is asked
+def _missing(there: frozenset[str], names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in there)
 
 
 def _require_once(snapshots: pd.DataFrame, names: Sequence[str]) -> None:

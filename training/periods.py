@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.catalogue import MODEL_FEATURES, TIMING_FEATURES
-from training.columns import Rows, doubles_in
+from training.columns import Rows, doubles_in, or_nothing
 from training.config import TrainingConfig
 
 Floats = npt.NDArray[np.float64]
@@ -82,15 +82,19 @@ class Timing:
 
 def timing_inputs(timing: Timing, low: Floats, high: Floats) -> Floats:
     """The columns :data:`TIMING_INPUTS` for one interval ``(low, high]`` (days) per row: shape (n, 5)."""
-    return np.column_stack(
-        [low, high - low, timing.days_to_decision - low, decisions_between(timing, low, high), timing.evergreen]
-    )
+    inputs = np.empty((len(low), len(TIMING_INPUTS)))
+    told = (low, high - low, timing.days_to_decision - low, decisions_between(timing, low, high), timing.evergreen)
+    for place, column in enumerate(told):
+        inputs[:, place] = column
+    return inputs
 
 
 def decision_now(rows: int, config: TrainingConfig) -> Floats:
     """:data:`TIMING_INPUTS` as if each account's decision fell in the first interval: the timing of the health row."""
     low, high = config.intervals_days[0]
-    return np.tile(np.array([low, high - low, config.decision_now_days, 1.0, 0.0]), (rows, 1))
+    timing = np.empty((rows, len(TIMING_INPUTS)))
+    timing[:] = (low, high - low, config.decision_now_days, 1.0, 0.0)
+    return timing
 
 
 def decisions_between(timing: Timing, low: Floats, high: Floats) -> Floats:
@@ -105,4 +109,4 @@ def decisions_between(timing: Timing, low: Floats, high: Floats) -> Floats:
 def _decisions_until(timing: Timing, day: Floats) -> Floats:
     # Decisions fall at days_to_decision + j * term_days for j = 0, 1, ...
     ahead = day - timing.days_to_decision
-    return np.where(ahead >= 0, np.floor(np.nan_to_num(ahead) / timing.term_days) + 1.0, 0.0)
+    return np.where(ahead >= 0, np.floor(or_nothing(ahead) / timing.term_days) + 1.0, 0.0)

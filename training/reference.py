@@ -7,7 +7,7 @@ medians that never move while a model is live, so that an account's points chang
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -41,10 +41,14 @@ class Reference:
     medians: Medians
     levels: dict[str, Table]
     offsets: dict[str, float]
+    # What was looked up: as many as there are groups with medians, however many segments are asked for.
+    _found: dict[tuple[tuple[str, ...], tuple[str, ...]], Floats] = field(
+        init=False, default_factory=dict, repr=False, compare=False
+    )
 
     def document(self) -> dict[str, Any]:
         """The JSON form."""
-        return asdict(self)
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.init}
 
     def expected(self, snapshots: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
         """Per row and feature the median of its phase and segment; of its phase, then of all, where that has none."""
@@ -55,12 +59,16 @@ class Reference:
         phases, segments = (map(str, words_in(snapshots, name)) for name in ("phase", "segment"))
         rows = list(zip(phases, segments, strict=True))
         # There are few phases and segments, whatever the number of rows; a single row must not cost a table.
-        usual = {(phase, segment): self._medians_of(phase, segment, features) for phase, segment in set(rows)}
+        usual = {pair: self._medians_of(*pair, tuple(features)) for pair in set(rows)}
         return np.array([usual[pair] for pair in rows], dtype=np.float64).reshape(len(rows), len(features))
 
-    def _medians_of(self, phase: str, segment: str, features: Sequence[str]) -> list[float | None]:
-        groups = [self.medians.get(key, {}) for key in (f"{phase}|{segment}", phase, "")]
-        return [next((told for group in groups if (told := group.get(name)) is not None), None) for name in features]
+    def _medians_of(self, phase: str, segment: str, features: tuple[str, ...]) -> Floats:
+        keys = tuple(key for key in (f"{phase}|{segment}", phase, "") if key in self.medians)
+        if (keys, features) not in self._found:
+            groups = [self.medians[key] for key in keys]
+            told = [next((one for group in groups if (one := group.get(name)) is not None), None) for name in features]
+            self._found[keys, features] = np.array(told, dtype=np.float64)
+        return self._found[keys, features]
 
 
 def reference_portfolio(snapshots: pd.DataFrame, before: datetime, config: TrainingConfig) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.vocabulary import CohortStatus
-from training.columns import Rows, doubles_in, words_in
+from training.columns import Rows, doubles_in, or_nothing, words_in
 from training.config import GradeRule, GradeRules
 from training.periods import Floats
 from training.shrinkage import SOURCES
@@ -34,8 +34,7 @@ class _Known:
     @classmethod
     def of(cls, rows: Rows) -> _Known:
         def amount(name: str) -> Floats:
-            known: Floats = np.nan_to_num(doubles_in(rows, name))
-            return known
+            return or_nothing(doubles_in(rows, name))
 
         return cls(
             amount("usable_weeks"),
@@ -48,7 +47,7 @@ class _Known:
 
 def abstains(rows: Rows) -> Bools:
     """True where nothing can be said: not one source told anything of the account in half a year."""
-    silent: Bools = np.nan_to_num(doubles_in(rows, "sources_present")) < 1
+    silent: Bools = or_nothing(doubles_in(rows, "sources_present")) < 1
     return silent
 
 
@@ -60,9 +59,8 @@ def grades(rows: Rows, spread: Spread, rules: GradeRules) -> Letters:
     """
     known = _Known.of(rows)
     best = _seasons(known, rules) & ~_irregular(known, rules) & _sure(spread, rules)
-    earned = np.select(
-        [_meets(known, rules.a) & best, _meets(known, rules.b), _meets(known, rules.c)], ["A", "B", "C"], default="D"
-    )
+    earned = np.where(_meets(known, rules.b), "B", np.where(_meets(known, rules.c), "C", "D"))
+    earned = np.where(_meets(known, rules.a) & best, "A", earned)
     return np.where(known.onboarding, "D", earned).astype(object)
 
 

@@ -20,6 +20,10 @@ from training.periods import Floats
 
 Texts = npt.NDArray[np.object_]
 
+_GREEN, _AMBER, _RED, _LOST, _UNKNOWN = (
+    np.array(str(band), dtype=object) for band in (Band.GREEN, Band.AMBER, Band.RED, Band.LOST_PENDING, Band.UNKNOWN)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -76,13 +80,8 @@ def risks(interval_logits: Floats, ends_days: Sequence[int], horizons_days: Sequ
 
     Each factor is at most 1, so a longer horizon can never have the smaller risk, not even by rounding.
     """
-    staying = np.ones(len(interval_logits))
-    by_horizon = {}
-    for position, end in enumerate(ends_days):
-        staying = staying * expit(-np.ascontiguousarray(interval_logits[:, position]))
-        if end in horizons_days:
-            by_horizon[end] = 1.0 - staying
-    return by_horizon
+    staying = np.multiply.accumulate(expit(-np.ascontiguousarray(interval_logits.T[: len(ends_days)])), axis=0)
+    return {end: 1.0 - staying[position] for position, end in enumerate(ends_days) if end in horizons_days}
 
 
 def bands(score: Floats, grade: Texts, status: Texts | pd.Series[str], scale: ScoreScale) -> Texts:
@@ -91,6 +90,5 @@ def bands(score: Floats, grade: Texts, status: Texts | pd.Series[str], scale: Sc
     An account under notice keeps its numbers: they say how it stood had no notice been given.
     """
     lost = np.asarray(status, dtype=object) == CohortStatus.LOST_PENDING
-    conditions = [lost, grade == "D", score >= scale.green_from, score >= scale.amber_from]
-    words = [Band.LOST_PENDING, Band.UNKNOWN, Band.GREEN, Band.AMBER]
-    return np.select(conditions, [str(word) for word in words], default=str(Band.RED)).astype(object)
+    by_health = np.where(score >= scale.green_from, _GREEN, np.where(score >= scale.amber_from, _AMBER, _RED))
+    return np.where(lost, _LOST, np.where(grade == "D", _UNKNOWN, by_health))

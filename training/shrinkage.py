@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ import pandas as pd
 from scipy.special import expit
 
 from training.calibrate import Calibration
-from training.columns import Rows, Words, doubles_in
+from training.columns import Rows, Words, coded, doubles_in, or_nothing
 from training.config import TrainingConfig
 from training.periods import TIMING_INPUTS, Floats
 
@@ -40,9 +41,8 @@ def full_data_weeks(rows: Rows) -> Floats:
 
     A missing number is no data, hence 0.
     """
-    present = doubles_in(rows, "sources_present") / SOURCES
-    weeks: Floats = np.maximum(np.nan_to_num(doubles_in(rows, "usable_weeks") * present), 0.0)
-    return weeks
+    weeks = doubles_in(rows, "usable_weeks") * (doubles_in(rows, "sources_present") / SOURCES)
+    return np.maximum(or_nothing(weeks), 0.0)
 
 
 def own_weight(weeks: Floats, half_weight_weeks: float) -> Floats:
@@ -60,7 +60,7 @@ def pull(own: Floats, usual: Floats, weight: Floats) -> Floats:
 
 def timing_codes(timing: Floats) -> Codes:
     """Place in :data:`TIMINGS` of rows with the columns :data:`training.periods.TIMING_INPUTS`."""
-    return np.select([timing[:, _EVERGREEN] > 0, timing[:, _DECISIONS] >= 1], [2, 1], default=0).astype(np.int64)
+    return np.where(timing[:, _EVERGREEN] > 0, 2, np.where(timing[:, _DECISIONS] >= 1, 1, 0)).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Ahead:
         return Ahead(self.interval[mask], self.timing[mask])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class UsualLevels:
     """Mean log-odds of a portfolio by interval and timing, shape (intervals, timings), per segment and of all ("").
 
@@ -103,12 +103,13 @@ class UsualLevels:
     def at(self, segments: Sequence[object], ahead: Ahead) -> Floats:
         """What is usual for rows of these segments there; NaN: not known."""
         places = {name: place for place, name in enumerate(self.tables)}
-        codes, names = pd.factorize(np.array(segments, dtype=object))
+        codes, names = coded(np.array(segments, dtype=object))
         # The last one is for a row without a segment, whose code is -1.
         tables = np.array([*(places.get(str(name), places[_EVERYBODY]) for name in names), places[_EVERYBODY]])
-        usual: Floats = self._filled()[tables[codes], ahead.interval, ahead.timing]
+        usual: Floats = self._filled[tables[codes], ahead.interval, ahead.timing]
         return usual
 
+    @cached_property
     def _filled(self) -> Floats:
         tables = np.array(list(self.tables.values()), dtype=np.float64)
         everybody = tables[list(self.tables).index(_EVERYBODY)]
@@ -128,7 +129,7 @@ def _means(cell: Codes, logits: Floats, weight: Floats, shape: tuple[int, int]) 
 
 def segment_level(levels: Mapping[str, float], overall: float, segments: Words | pd.Series[str]) -> Floats:
     """The reference log-odds of each row's segment; the portfolio's for a segment that it did not hold."""
-    codes, names = pd.factorize(np.asarray(segments, dtype=object))
+    codes, names = coded(np.asarray(segments, dtype=object))
     # The last one is for a row without a segment, whose code is -1.
     return np.array([*(levels.get(name, overall) for name in names), overall], dtype=np.float64)[codes]
 

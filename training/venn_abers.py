@@ -19,6 +19,7 @@ advance. The classes look at risks only, never at outcomes, so the guarantee sta
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,8 @@ KINDS = ("regular", "thin")
 
 CLASSES = 128
 
+_SIDES = ("p0", "p1", "low", "high")
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:
@@ -43,7 +46,7 @@ class Spread:
     high: Floats
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SpreadTable:
     """One kind of account. ``edges`` (k) part the stated risks; the others have k + 1 values, one per class.
 
@@ -57,6 +60,11 @@ class SpreadTable:
     high: tuple[float, ...]
     rows: int
     leavers: int
+
+    @cached_property
+    def edges_and_sides(self) -> list[Floats]:
+        """The edges, then :data:`_SIDES`, as arrays: made once, for every score looks into them."""
+        return [np.array(getattr(self, name), dtype=np.float64) for name in ("edges", *_SIDES)]
 
 
 NOTHING_KNOWN = SpreadTable((), (0.0,), (1.0,), (0.0,), (1.0,), rows=0, leavers=0)
@@ -82,8 +90,6 @@ class RiskSpread:
 
 NO_SPREAD = RiskSpread()
 """What is known before anything was held out: every risk may be anything."""
-
-_SIDES = ("p0", "p1", "low", "high")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,5 +158,5 @@ def _limit(share: float, blocks: _Blocks) -> Floats:
 
 
 def _looked_up(table: SpreadTable, risk: Floats) -> list[Floats]:
-    places = np.searchsorted(np.array(table.edges, dtype=np.float64), risk, side="left")
-    return [np.array(getattr(table, side), dtype=np.float64)[places] for side in _SIDES]
+    places = np.searchsorted(table.edges_and_sides[0], risk, side="left")
+    return [side[places] for side in table.edges_and_sides[1:]]
