@@ -8,6 +8,7 @@ order. Feast's own answer is the same values, found by way of seven answers of i
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -118,22 +119,21 @@ def require_same_keys(views: Mapping[str, pd.DataFrame]) -> None:
 
 def online_arrays(accounts: Sequence[StoredAccount]) -> OnlineRows:
     """The rows of stored accounts, in order; raises as :func:`online_rows`."""
-    numbers = np.full((len(accounts), len(_NUMBERS)), np.nan)
-    words = {name: np.full(len(accounts), None, dtype=object) for name in _WORDS}
+    # Lists first: to put a number into an array, one by one, costs as much as to read it.
+    numbers = [[math.nan] * len(_NUMBERS) for _ in accounts]
+    words: dict[str, list[str | None]] = {name: [None] * len(accounts) for name in _WORDS}
+    found = [False] * len(accounts)
     for row, account in enumerate(accounts):
         for names, packed in zip(_NAMES, account.packed, strict=True):
-            _unpack(packed, names, numbers[row], words, row)
+            found[row] |= _unpack(packed, names, numbers[row], words, row)
     _require_one_date(accounts)
-    known = ~np.isnan(numbers).all(axis=1)
-    for told in words.values():
-        known |= np.array([word is not None for word in told], dtype=bool)
     return OnlineRows(
         account_ids=tuple(account.account_id for account in accounts),
-        found=tuple(known.tolist()),
+        found=tuple(found),
         as_ofs=tuple(_moment(account.events_us[0]) for account in accounts),
         names=_NUMBERS,
-        numbers=numbers,
-        words=words,
+        numbers=np.array(numbers, dtype=np.float64).reshape(len(accounts), len(_NUMBERS)),
+        words={name: np.array(told, dtype=object) for name, told in words.items()},
     )
 
 
@@ -177,20 +177,23 @@ def _key(account_id: str, version: int) -> bytes:
 def _unpack(
     packed: bytes,
     names: Sequence[tuple[str, int | None]],
-    numbers: npt.NDArray[np.float64],
-    words: Mapping[str, npt.NDArray[np.object_]],
+    numbers: list[float],
+    words: Mapping[str, list[str | None]],
     row: int,
-) -> None:
-    stored = Value.FromString(packed).map_val.val
+) -> bool:
+    # Is any value there? One that is not set reads as 0.0 or as an empty word; only then it has to be asked.
+    stored, found = Value.FromString(packed).map_val.val, False
     for name, place in names:
         value = stored.get(name)
         if value is None:
             continue
         if place is None:
-            if value.HasField("string_val"):
-                words[name][row] = value.string_val
-        elif value.HasField("double_val"):
-            numbers[place] = value.double_val
+            if (word := value.string_val) or value.HasField("string_val"):
+                words[name][row], found = word, True
+        elif (number := value.double_val) or value.HasField("double_val"):
+            numbers[place] = number
+            found = found or not math.isnan(number)
+    return found
 
 
 def _moment(event_us: int) -> datetime | None:

@@ -30,6 +30,7 @@ NUMBERS: tuple[str, ...] = tuple(feature.name for feature in FEATURES if not fea
 WORDS: tuple[str, ...] = tuple(feature.name for feature in FEATURES if feature.is_text)
 FEATURE_NAMES: tuple[str, ...] = NUMBERS + WORDS
 HEADLINE_HORIZON = 90
+_LIST_HASH = feature_list_hash(FEATURE_NAMES).encode()
 _RANGE_COLUMNS = ("interval_days", "interval_p0", "interval_p1", "interval_low", "interval_high")
 
 
@@ -146,7 +147,7 @@ class KnownFeatures:
         numbers[np.isnan(numbers)] = np.nan  # one bit pattern for null, whatever store it came from
         words = json.dumps([_word(row[name]) for name in WORDS], ensure_ascii=False)
         plain = numbers.tobytes() + words.encode()
-        digest = hashlib.sha256(feature_list_hash(FEATURE_NAMES).encode() + plain).hexdigest()
+        digest = hashlib.sha256(_LIST_HASH + plain).hexdigest()
         return cls(packed=zlib.compress(plain), digest=digest)
 
     def frame(self, account_id: str, as_of: datetime, names: Sequence[Sequence[str]]) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from features.catalogue import FEATURES, Feature, Style, Use, feature_named
@@ -49,6 +50,8 @@ _USED = {
 """Names and labels."""
 
 _Worded = Callable[[str, float], "Reason | None"]
+
+_BY_STRENGTH = itemgetter(0, 1)
 
 _OFFSETS = {
     "segment": (Subcategory.CONTEXT, "Segment", "Accounts of the segment {actual}"),
@@ -151,7 +154,7 @@ def explain(
         return _offset_reason(name, amount, features)
 
     offsets = besides.offsets if besides else {}
-    moving: list[tuple[str, float, _Worded]] = [(name, amount, of_features) for name, amount in points.items()]
+    moving: list[tuple[str, float, _Worded]] = [(name, float(amount), of_features) for name, amount in points.items()]
     moving += [(name, float(amount), of_offsets) for name, amount in offsets.items()]
     return Explanation(
         lowers=_strongest([one for one in moving if one[1] <= -LEAST_POINTS]),
@@ -225,10 +228,10 @@ def _contradicts(feature: Feature, actual: float, usual: float, effect: Effect) 
 
 
 def _strongest(moving: Iterable[tuple[str, float, _Worded]]) -> tuple[Reason, ...]:
-    # Equal points are ordered by name, so the same score always gives the same words. Put into words from the strongest
-    # on and no further than is shown: of a hundred features six are told.
-    ranked = sorted(moving, key=lambda one: (-abs(one[1]), one[0]))
-    told = (reason for name, amount, worded in ranked if (reason := worded(name, amount)) is not None)
+    # All of one direction. Equal points are ordered by name, so the same score always gives the same words. Put into
+    # words from the strongest on and no further than is shown: of a hundred features six are told.
+    ranked = sorted([(-abs(amount), name, amount, worded) for name, amount, worded in moving], key=_BY_STRENGTH)
+    told = (reason for _, name, amount, worded in ranked if (reason := worded(name, amount)) is not None)
     return tuple(islice(told, REASONS_SHOWN))
 
 

@@ -24,6 +24,7 @@ from serving.assessment import FEATURE_NAMES, NUMBERS, WORDS, Assessment, Facts
 from serving.explain import UNTOLD, Effect, Explanation, Grounds, Reason, SubcategoryPart
 
 METADATA = sa.MetaData()
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 CATALOGUE_HASH = feature_list_hash(FEATURE_NAMES)
 
 SCORES = sa.Table(
@@ -160,7 +161,7 @@ def packed_explanation(explanation: Explanation) -> bytes:
         "subcategories": [_plain(part) for part in explanation.subcategories],
         "grounds": _plain(explanation.grounds) if explanation.grounds else None,
     }
-    return zlib.compress(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
+    return zlib.compress(_COMPACT.encode(document).encode())
 
 
 def explanation_of(packed: bytes) -> Explanation:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,7 +23,7 @@ _FEW = 100
 _LARGEST = np.finfo(np.float64).max
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Columns:
     """n rows: ``numbers`` (n, names) with NaN for null, ``words`` by name with None or NaN for null."""
 
@@ -39,7 +39,11 @@ class Columns:
 
     def __getitem__(self, name: str) -> npt.NDArray[np.float64] | Words:
         words = self.words.get(name)
-        return self.numbers[:, _places(self.names, (name,))[0]] if words is None else words
+        return self.numbers[:, self._place[name]] if words is None else words
+
+    @cached_property
+    def _place(self) -> Mapping[str, int]:
+        return _place_by_name(self.names)
 
     @property
     def there(self) -> frozenset[str]:
@@ -131,5 +135,10 @@ def _all_names(numbers: tuple[str, ...], words: tuple[str, ...]) -> frozenset[st
 
 @lru_cache(maxsize=256)
 def _places(there: tuple[str, ...], wanted: tuple[str, ...]) -> npt.NDArray[np.int64]:
-    place = {name: number for number, name in enumerate(there)}
+    place = _place_by_name(there)
     return np.array([place[name] for name in wanted], dtype=np.int64)
+
+
+@lru_cache(maxsize=64)
+def _place_by_name(there: tuple[str, ...]) -> Mapping[str, int]:
+    return {name: number for number, name in enumerate(there)}

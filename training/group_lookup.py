@@ -97,8 +97,9 @@ class GroupLookup:
     def _totals(self, starts: Floats, endings: Floats) -> Integers:
         ways, rows, _ = endings.shape
         if ways * rows <= _FEW:
-            whole = np.vstack([np.hstack([starts, ending]) for ending in endings])
-            totals: Integers = np.add.reduce(self._group_sums(whole), axis=1)
+            whole = np.empty((ways, rows, starts.shape[1] + endings.shape[2]))
+            whole[:, :, : starts.shape[1]], whole[:, :, starts.shape[1] :] = starts, endings
+            totals: Integers = np.add.reduce(self._group_sums(whole.reshape(ways * rows, -1)), axis=1)
             return totals.reshape(ways, rows)
         machine = self._machine_for(ways * rows)
         if machine is None:
