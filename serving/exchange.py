@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers
 
 from serving.access.rules import at_desk
 from serving.problems import MEDIA_TYPE, Problem
@@ -131,18 +131,23 @@ class Exchange:
         self._closed = True
 
     async def _start(self, message: Message) -> None:
-        headers = MutableHeaders(raw=list(message.get("headers", [])))
-        kind = headers.get("content-type", "").split(";")[0].strip()
-        if message["status"] >= _FIRST_ERROR and kind not in _OWN_FORMATS:
-            kept = {name: headers[name] for name in _KEPT_OF_AN_ERROR if name in headers}
-            await self.refuse(Problem.of(message["status"]), keeping=kept)
-        else:
-            await self._begin(message, {})
+        if message["status"] >= _FIRST_ERROR:
+            headers = Headers(raw=list(message.get("headers", [])))
+            if headers.get("content-type", "").split(";")[0].strip() not in _OWN_FORMATS:
+                kept = {name: headers[name] for name in _KEPT_OF_AN_ERROR if name in headers}
+                await self.refuse(Problem.of(message["status"]), keeping=kept)
+                return
+        await self._begin(message, {})
 
     async def _begin(self, message: Message, more: dict[str, str]) -> None:
-        headers = MutableHeaders(raw=list(message.get("headers", [])))
-        page = (more.get("content-type") or headers.get("content-type", "")).startswith("text/html")
-        headers.update({**more, **self.more, **headers_of_all(self.request_id, page=page, secure=self.secure)})
-        headers.setdefault("cache-control", "no-store")
+        given: list[tuple[bytes, bytes]] = list(message.get("headers", []))
+        kind = next((value.decode("latin-1") for name, value in given if name == b"content-type"), "")
+        page = (more.get("content-type") or kind).startswith("text/html")
+        ours = {**more, **self.more, **headers_of_all(self.request_id, page=page, secure=self.secure)}
+        # Put together once: each change of Starlette's headers looks through all of them.
+        told = {name.encode("latin-1"): value.encode("latin-1") for name, value in ours.items()}
+        headers = [*(one for one in given if one[0] not in told), *told.items()]
+        if all(name != b"cache-control" for name, _ in headers):
+            headers.append((b"cache-control", b"no-store"))
         self.status = message["status"]
-        await self._send({**message, "headers": headers.raw})
+        await self._send({**message, "headers": headers})

@@ -17,7 +17,7 @@ import os
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from threading import Lock
 from urllib.parse import quote
@@ -264,8 +264,13 @@ def _token(headers: Headers) -> str | None:
 def _from_afar(scope: Scope) -> bool:
     """Did the connection come in at an address that other machines can reach?"""
     server = scope.get("server")
+    return _reached_from_afar(str(server[0])) if server else False
+
+
+@lru_cache(maxsize=64)  # a machine has few addresses
+def _reached_from_afar(address: str) -> bool:
     try:
-        return not ipaddress.ip_address(server[0]).is_loopback if server else False
+        return not ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
 

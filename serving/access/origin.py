@@ -32,6 +32,8 @@ def address_of(scope: Scope, headers: Headers, settings: AccessSettings) -> str:
     """The address that asks: the one that is connected, or the nearest one that is no proxy of ours."""
     client = scope.get("client")
     address = str(client[0]) if client else ""
+    if "x-forwarded-for" not in headers:
+        return address
     forwarded = [one.strip() for one in ",".join(headers.getlist("x-forwarded-for")).split(",")]
     while forwarded and settings.trusts(address):
         if not (nearer := forwarded.pop()):
