@@ -137,10 +137,8 @@ class Guard:
         if int(headers.get("content-length", "0")) > limit:
             return Problem.of(413)
         body = bytearray()
-        # Where no body is announced the server says so at once: nothing can be late.
-        patience = self._settings.body_timeout.total_seconds() if _has_body(headers) else None
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(self._settings.body_timeout.total_seconds()):
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from features.catalogue import TIMING_FEATURES
@@ -20,12 +19,12 @@ from training.calibrate import Calibration
 from training.columns import Columns, Rows, joined, parts_of, words_in
 from training.config import TrainingConfig
 from training.explainer import Explainer
-from training.inputs import AMOUNT_OF_DATA, KEYS, WORDS, numbers_of, require_columns
+from training.inputs import KEYS, needed_for, numbers_of, require_columns
 from training.periods import FEATURE_OF_INPUT, TIMING_INPUTS, Floats, Timing, decision_now, places_of, timing_inputs
 from training.reference import Reference
 from training.reliability import Bools, abstains, grade_reasons, grades
 from training.scorecard import bands, base_points, health, points_of, points_per_log_odd, risks, summed, unsigned_zeros
-from training.shrinkage import Ahead, UsualLevels, full_data_weeks, own_weight, pull, segment_level, timing_codes
+from training.shrinkage import Ahead, full_data_weeks, own_weight, pull, segment_level, timing_codes
 from training.venn_abers import NO_SPREAD, RiskSpread, Spread
 from training.why import Why
 
@@ -89,9 +88,7 @@ class Bundle:
     @property
     def needed_columns(self) -> tuple[str, ...]:
         """Every column that :meth:`score` reads."""
-        return self._once(
-            "needed", lambda: tuple(dict.fromkeys((*WORDS, *self.features, *AMOUNT_OF_DATA, "term_months")))
-        )
+        return needed_for(self.features)
 
     def score(self, features: pd.DataFrame) -> pd.DataFrame:
         """Score rows: :data:`SCORE_COLUMNS`, one row per input row in its order, index 0..n-1.
@@ -227,8 +224,7 @@ class Bundle:
     def _interval_logits(self, numbers: Floats, rows: Rows, offsets: Floats) -> Floats:
         own, ahead = self.own_interval_logits(numbers, Timing.of(rows), offsets)
         segments = words_in(rows, "segment").tolist() * own.shape[1]
-        levels = self._once("usual levels", lambda: UsualLevels(self.reference.levels))
-        usual = levels.at(segments, ahead).reshape(own.T.shape).T
+        usual = self.reference.usual_levels.at(segments, ahead).reshape(own.T.shape).T
         return own + pull(own, usual, self.own_weights(rows))
 
     def own_interval_logits(self, numbers: Floats, timing: Timing, offsets: Floats) -> tuple[Floats, Ahead]:
@@ -237,7 +233,7 @@ class Bundle:
         ``numbers`` are the model features of the rows, ``offsets`` those of the calibration. Where they stand is told
         interval by interval: all rows in the first, then all in the second.
         """
-        count, bounds = len(numbers), self._bounds
+        count, bounds = len(numbers), np.array(self.config.intervals_days, dtype=np.float64)
         interval = np.repeat(np.arange(len(bounds)), count)
         row = np.tile(np.arange(count), len(bounds))
         inputs = timing_inputs(timing.take(row), *bounds[interval].T)
@@ -260,10 +256,11 @@ class Bundle:
 
     def _points_by_feature(self, rows: Rows) -> Floats:
         points = self._input_points(self.contributions(rows))
-        first, several = self._once("places", lambda: _first_and_several(places_of(self.features, self.inputs)))
-        told = points[:, first]
-        for number, spoken_for in several.items():
-            told[:, number] = summed(points, spoken_for)
+        places = self._once("places", lambda: places_of(self.features, self.inputs))
+        told = points[:, [spoken_for[0] for spoken_for in places]]
+        for number, spoken_for in enumerate(places):
+            if len(spoken_for) > 1:
+                told[:, number] = summed(points, spoken_for)
         return told
 
     def _input_points(self, contributions: Floats) -> Floats:
@@ -281,10 +278,6 @@ class Bundle:
         return self._once("usual", lambda: np.array([self.reference.usual[name] for name in self.inputs]))
 
     @property
-    def _bounds(self) -> Floats:
-        return self._once("bounds", lambda: np.array(self.config.intervals_days, dtype=np.float64))
-
-    @property
     def _base(self) -> float:
         return self._once("base", self._find_base)
 
@@ -297,12 +290,6 @@ class Bundle:
 def now_inputs(numbers: Floats, config: TrainingConfig) -> Floats:
     """The booster's inputs of the health score: the model features of n rows, timed as if the decision fell now."""
     return np.concatenate([numbers, decision_now(len(numbers), config)], axis=1)
-
-
-def _first_and_several(places: Sequence[Sequence[int]]) -> tuple[npt.NDArray[np.int64], dict[int, Sequence[int]]]:
-    # The first input of each feature, and all of those that have several.
-    several = {number: each for number, each in enumerate(places) if len(each) > 1}
-    return np.array([each[0] for each in places], dtype=np.int64), several
 
 
 def owners_of(features: Sequence[str], subcategories: Sequence[str]) -> tuple[int, ...]:

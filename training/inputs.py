@@ -32,6 +32,12 @@ SCORED_COLUMNS = tuple(dict.fromkeys((*WORDS, *SNAPSHOT_FEATURES, *AMOUNT_OF_DAT
 """Every column that training and scoring read of a snapshot, as the catalogue stands today."""
 
 
+@lru_cache(maxsize=64)  # with every score the same is asked
+def needed_for(features: tuple[str, ...]) -> tuple[str, ...]:
+    """Every column that a score by these features reads."""
+    return tuple(dict.fromkeys((*WORDS, *features, *AMOUNT_OF_DATA, "term_months")))
+
+
 def require_columns(snapshots: Rows, names: Sequence[str]) -> None:
     """Refuse rows without, or with more than one, of the columns; refuse rows that no snapshot stands behind.
 
@@ -73,7 +79,7 @@ def numbers_of(snapshots: Rows, names: Sequence[str]) -> Floats:
     return numbers
 
 
-@lru_cache(maxsize=64)  # with every score the same is asked
+@lru_cache(maxsize=64)
 def _missing(there: frozenset[str], names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in names if name not in there)
 

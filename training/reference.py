@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,12 @@ import pandas as pd
 from training.columns import Rows, words_in
 from training.config import TrainingConfig
 from training.periods import SNAPSHOT_FEATURES, Floats
-from training.shrinkage import Table
+from training.shrinkage import Table, UsualLevels
 
 Medians = dict[str, dict[str, float | None]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reference:
     """The frozen portfolio.
 
@@ -49,6 +50,11 @@ class Reference:
     def document(self) -> dict[str, Any]:
         """The JSON form."""
         return {one.name: getattr(self, one.name) for one in fields(self) if one.init}
+
+    @cached_property
+    def usual_levels(self) -> UsualLevels:
+        """What is usual in the intervals ahead, ready to be looked up."""
+        return UsualLevels(self.levels)
 
     def expected(self, snapshots: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
         """Per row and feature the median of its phase and segment; of its phase, then of all, where that has none."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from features.settings import Home
 from features.state import open_state
 from features.vocabulary import WEEK, Band, Phase
 from serving.assessment import Assessment, Facts, KnownFeatures, Score
-from serving.explain import Explanation
+from serving.explain import UNTOLD, Explanation
 from serving.ledger import Channel, Ledger, Place, Selection
 from serving.ledger_tables import explanation_of, packed_explanation
 from serving.scorer import Scorer
@@ -89,6 +90,49 @@ def test_the_same_score_told_again_adds_nothing(ledger: Ledger, pattern: Assessm
     one = variant(pattern, "a")
     assert [add(ledger, one, one), add(ledger, one), add(ledger, one, channel=Channel.API)] == [1, 0, 0]
     assert [entry.channel for entry in ledger.latest()] == [Channel.BATCH]
+
+
+def rows_of(ledger: Ledger, *tables: str) -> dict[str, list[tuple[Any, ...]]]:
+    with ledger.connected() as connection:
+        return {
+            table: [tuple(row) for row in connection.execute(sa.text(f"SELECT * FROM {table} ORDER BY 1, 2"))]
+            for table in tables
+        }
+
+
+def test_one_score_lies_in_the_ledger_as_it_does_among_many(tmp_path: Path, pattern: Assessment) -> None:
+    # Law: whoever asks for one account and whoever asks for a list leave the same rows.
+    tables = ("score_ledger", "score_ledger_details", "score_ledger_models", "score_ledger_reasons")
+    one, other = variant(pattern, "a", value=None), replace(variant(pattern, "b"), explanation=UNTOLD)
+    by_one, at_once = (Ledger(Home(root=tmp_path / name)) for name in ("one", "many"))
+    assert [add(by_one, one, channel=Channel.API), add(by_one, other, channel=Channel.API)] == [1, 1]
+    assert add(at_once, one, other, channel=Channel.API) == 2
+    assert rows_of(by_one, *tables) == rows_of(at_once, *tables)
+    told = variant(pattern, "b")
+    assert [add(by_one, told), add(at_once, told, told)] == [0, 0]
+    assert rows_of(by_one, *tables) == rows_of(at_once, *tables)
+    assert len(rows_of(by_one, "score_ledger_reasons")["score_ledger_reasons"]) == 1
+    for ledger in (by_one, at_once):
+        ledger.close()
+
+
+def test_of_many_who_tell_the_same_score_at_once_one_adds_it(ledger: Ledger, pattern: Assessment) -> None:
+    scores = [variant(pattern, f"a{number % 8}") for number in range(64)]
+    with ThreadPoolExecutor(8) as threads:
+        added = list(threads.map(lambda one: add(ledger, one, channel=Channel.API), scores))
+    assert sum(added) == 8
+    assert len(ledger.latest()) == 8
+
+
+def test_a_score_that_is_there_is_told_again_while_another_writer_holds_the_ledger(
+    tmp_path: Path, pattern: Assessment
+) -> None:
+    home = Home(root=tmp_path)
+    ledger = Ledger(home)
+    add(ledger, pattern)
+    with sqlite3.connect(home.state) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert add(ledger, pattern, channel=Channel.API) == 0
 
 
 def test_another_model_or_other_features_are_another_entry_and_the_last_told_counts(

@@ -11,7 +11,7 @@ import pytest
 
 from features.errors import DataContractError, IntegrityError
 from training.bundle import OFFSET_OWNERS, Bundle
-from training.columns import Columns, joined, parts_of, words_in
+from training.columns import Columns, coded, joined, missing_in, or_nothing, parts_of, words_in
 from training.inputs import KEYS, WORDS, numbers_of
 
 from .bundle_case import trained
@@ -133,3 +133,19 @@ def test_what_was_found_of_parts_is_put_together_in_order() -> None:
     parts = [{"x": np.array([1.0, 2.0]), "v": "1"}, {"x": np.array([3.0]), "v": "1"}]
     whole = joined(parts)
     assert (whole["x"].tolist(), whole["v"]) == ([1.0, 2.0, 3.0], "1")
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 100, 101, 5000])
+def test_words_are_numbered_as_pandas_numbers_them(count: int) -> None:
+    # Law: one row alone and the same row among many are looked up in the same place.
+    draw = np.random.default_rng(count)
+    words = draw.choice(np.array(["studio", "agency", "", None, float("nan")], dtype=object), size=count)
+    codes, names = coded(words)
+    expected, found = pd.factorize(words)
+    assert (codes.tolist(), names) == (expected.tolist(), list(found))
+    assert missing_in(words) == int(pd.isna(words).sum())
+
+
+def test_what_is_missing_counts_as_nothing_as_numpy_has_it() -> None:
+    numbers = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.5, -2.5, 1e308])
+    assert or_nothing(numbers).tobytes() == np.nan_to_num(numbers).tobytes()

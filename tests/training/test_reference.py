@@ -38,6 +38,14 @@ def test_a_median_comes_from_phase_and_segment_then_phase_then_all() -> None:
     assert expected["z"].isna().all()
 
 
+def test_what_was_looked_up_once_is_told_again_whatever_else_is_asked_for() -> None:
+    told = reference({"": {"x": 1.0, "y": 10.0}, "post": {"x": 2.0}})
+    for _ in range(2):
+        assert told.expected(where(("post", "studio")), ["x", "y"]).to_numpy().tolist() == [[2.0, 10.0]]
+        assert told.expected(where(("off", "studio")), ["y", "x"]).to_numpy().tolist() == [[10.0, 1.0]]
+    assert told == reference(told.medians)
+
+
 def test_medians_are_pandas_medians_of_each_group() -> None:
     made = trained()
     peers = made.reference_rows
