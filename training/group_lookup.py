@@ -99,7 +99,7 @@ class GroupLookup:
         if ways * rows <= _FEW:
             whole = np.empty((ways, rows, starts.shape[1] + endings.shape[2]))
             whole[:, :, : starts.shape[1]], whole[:, :, starts.shape[1] :] = starts, endings
-            totals: Integers = np.add.reduce(self._group_sums(whole.reshape(ways * rows, -1)), axis=1)
+            totals: Integers = np.add.reduce(self._group_sums(whole.reshape(ways * rows, whole.shape[2])), axis=1)
             return totals.reshape(ways, rows)
         machine = self._machine_for(ways * rows)
         if machine is None:

@@ -93,7 +93,9 @@ def test_another_file_in_its_place_is_read_and_not_the_one_before(home: Home, li
     hear(lines, "one")
     other = Home(root=home.root / "other")
     made_lines(other).close()
-    home.state.rename(home.root / "before.db")
+    # As a restore does it: with what SQLite keeps beside the file, which would else be read into the other one.
+    for suffix in ("", "-wal", "-shm"):
+        home.state.with_name(home.state.name + suffix).rename(home.root / f"before.db{suffix}")
     other.state.rename(home.state)
     assert heard(lines) == 0
 
