@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import pandas as pd
 
-from training.input_drift import LEAST_ROWS, FeatureDrift
+from training.input_drift import FeatureDrift
+from training.ties import ties
 from training.watch_parts import ALL, BEFORE, Advice, Cause, Chart, Early, Ramps, Step, Suspicion
 
 INTERCEPT_EVENTS = 20
@@ -23,10 +23,10 @@ LATE_SHARE = 0.3
 COUNTED = "core_events_per_active_seat_w4"
 PEOPLE = ("active_seat_ratio_w4", "sessions_per_active_seat_w4", "active_minutes_per_seat_w4")
 """What is counted per person, and what tells that people work as before."""
-COLLABORATION = "collab_par_w8"
+COLLABORATION, USE = "collab_par_w8", "active_seats_par_w13"
+"""What tells of how an account works together, and what it goes with as long as it does."""
 _FELL, _STILL = -0.4, 0.2
 """In interquartile ranges: a drop that no season explains, and a move that means nothing."""
-_WIDER, _NARROWER = 1.25, 0.85
 _MOVED_SHARE = 0.05
 """Of a hundred features one or two stand elsewhere every year; more of them at once are a sign."""
 PRICE = "price_per_seat_change"
@@ -130,25 +130,15 @@ def _instrumentation(features: dict[str, FeatureDrift]) -> Iterator[Suspicion]:
 
 
 def _loading(now: pd.DataFrame, then: pd.DataFrame) -> Iterator[Suspicion]:
-    # A signal that moves from one phase to another spreads accounts out in the one and draws them together in the
-    # other.
-    active, post = (_spread(now, then, phase) for phase in ("active", "post"))
-    if active is None or post is None:
-        return
-    if post >= _WIDER and active <= _NARROWER:
+    changed = [one for one in ties(now, then, COLLABORATION, USE) if one.changed]
+    if changed:
+        most = max(changed, key=lambda one: abs(one.deviation))
+        how = "less" if abs(most.now) < abs(most.then) else "otherwise"
         yield Suspicion(
             cause=Cause.LOADING,
-            sentence="after campaigns, collaboration now tells accounts apart, and in campaigns it no longer does: "
-            "what the model learnt of it holds no more",
+            sentence=f"in phase {most.phase}, collaboration goes with use {how} than a year ago (rank correlation "
+            f"{most.now:.2f}, was {most.then:.2f}): what the model learnt of it holds no more",
         )
-
-
-def _spread(now: pd.DataFrame, then: pd.DataFrame, phase: str) -> float | None:
-    fresh, old = (rows.loc[rows["phase"] == phase, COLLABORATION].dropna() for rows in (now, then))
-    if min(len(fresh), len(old)) < LEAST_ROWS:
-        return None
-    widths = [float(np.subtract(*np.quantile(values, [0.75, 0.25]))) for values in (fresh, old)]
-    return widths[0] / widths[1] if widths[1] > 0 else None
 
 
 def _level(charts: Sequence[Chart], price: FeatureDrift | None, explained: set[Cause]) -> Iterator[Suspicion]:

@@ -28,11 +28,13 @@ from training.untouched import untouched
 from training.watch import Seen, watch
 from training.watch_memory import last_look, remembered
 from training.watch_page import render
-from training.watch_parts import WATCHED_DAYS, Watch
+from training.watch_parts import WATCHED_DAYS, Finding, Watch
 
 QUARTER = timedelta(days=91)
 YEAR = timedelta(weeks=52)
 """Whole weeks, so that the same weekdays are compared."""
+_MADE = ("data_cut", "recalibrated_at")
+"""Facts of a bundle: when the data ended that it learnt from, and on which its line was laid."""
 _SECONDS_PER_DAY = 86_400.0
 _RECORDS = timedelta(weeks=156)
 """How promptly notices were written down longer ago says little of today."""
@@ -53,12 +55,17 @@ def monitor(
 ) -> tuple[Watch, Path]:
     """Watch a version (by default the live one) and write the page: the finding, and the page's path.
 
-    What the last look of an earlier date told of already is not news. Raises as :func:`look`.
+    What the last look of an earlier date told of already is not news; before the first, what was to be seen when the
+    version was made: whoever let it go live has read that. Raises as :func:`look`.
     """
-    alone = look(home, as_of, version=version, progress=progress).watch
+    looked = look(home, as_of, version=version, progress=progress)
+    alone = looked.watch
     folder = home.reports / alone.model_version
     folder.mkdir(parents=True, exist_ok=True)
-    found = remembered(alone, last_look(folder, as_of))
+    told = last_look(folder, as_of)
+    if told is None:
+        told = _when_made(home, looked.bundle, as_of, progress)
+    found = remembered(alone, told)
     page = folder / f"watch-{as_of:%Y-%m-%d}.html"
     page.write_text(render(found))
     page.with_suffix(".json").write_text(found.model_dump_json(indent=1))
@@ -88,6 +95,11 @@ def look(home: Home, as_of: datetime, *, version: str | None = None, progress: P
     found = watch(seen, _features(bundle), model_version=bundle.version, as_of=as_of)
     progress("watch", 2, 2)
     return Looked(bundle, kept, seen, found)
+
+
+def _when_made(home: Home, bundle: Bundle, as_of: datetime, progress: Progress) -> tuple[Finding, ...]:
+    made = max(datetime.fromisoformat(str(bundle.facts[name])) for name in _MADE if bundle.facts.get(name))
+    return look(home, made, version=bundle.version, progress=progress).watch.findings if made < as_of else ()
 
 
 def _seen(home: Home, material: Material, kept: Material, bundle: Bundle) -> Seen:

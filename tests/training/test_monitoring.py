@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -83,6 +84,18 @@ def test_a_watch_leaves_a_page_a_document_and_a_run(home: Home) -> None:
     registry = ModelRegistry(home)
     runs = registry._client.search_runs([registry._experiment()], "tags.`pulse.watched` = '1'")
     assert runs[0].data.metrics == pytest.approx(found.metrics())
+
+
+def test_what_was_to_be_seen_when_the_model_was_made_is_open_and_no_news_of_the_first_look(
+    home: Home, tmp_path: Path
+) -> None:
+    place = Home(root=tmp_path / "home")
+    shutil.copytree(home.root, place.root, ignore=shutil.ignore_patterns("reports"))
+    first, _ = monitor(place, CUT + timedelta(days=1), version=None, at=NOON)
+    assert first.alarmed
+    assert {one.since for one in first.findings} == {CUT}
+    assert first.news == ()
+    assert failure(first) is None
 
 
 def test_what_was_told_is_open_at_the_next_look_and_calls_nobody_again(home: Home) -> None:

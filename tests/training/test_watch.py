@@ -132,12 +132,21 @@ def test_late_beginnings_of_a_few_accounts_are_luck_and_no_campaign_is_no_findin
     assert QUIET.ramps.late_share == pytest.approx(0.1, abs=0.02)
 
 
-def test_when_collaboration_tells_accounts_apart_in_another_phase_the_loading_is_suspected() -> None:
+def test_when_collaboration_no_longer_goes_with_use_in_one_phase_the_loading_is_suspected() -> None:
     now = quarter(1)
-    width = now["phase"].map({"active": 0.5, "post": 2.0}).fillna(1.0).to_numpy()
-    moved = found(seen(**{COLLABORATION: 10 + width * (now[COLLABORATION].to_numpy() - 10)}))
-    assert Cause.LOADING in {one.cause for one in moved.suspicions}
+    # As wide as before, and as high: only whose it is has changed.
+    dealt = now[COLLABORATION].to_numpy().copy()
+    active = (now["phase"] == "active").to_numpy()
+    dealt[active] = np.random.default_rng(9).permutation(dealt[active])
+    moved = found(seen(**{COLLABORATION: dealt}))
+    assert [one.cause for one in moved.suspicions] == [Cause.LOADING]
+    assert "in phase active, collaboration goes with use less than a year ago" in moved.suspicions[0].sentence
     assert moved.advice.step is Step.RETRAIN
+
+
+def test_a_signal_that_is_wider_or_higher_but_goes_with_use_as_before_is_no_moved_loading() -> None:
+    wider = 30 + 3 * quarter(1)[COLLABORATION].to_numpy()
+    assert Cause.LOADING not in {one.cause for one in found(seen(**{COLLABORATION: wider})).suspicions}
 
 
 def test_labels_that_are_not_final_alarm_only_when_even_their_beginning_is_too_much() -> None:

@@ -33,7 +33,7 @@ def look(number: int, *names: str) -> Watch:
 
 
 def kept(folder: Path, alone: Watch) -> Watch:
-    found = remembered(alone, last_look(folder, alone.as_of))
+    found = remembered(alone, last_look(folder, alone.as_of) or ())
     (folder / f"watch-{found.as_of:%Y-%m-%d}.json").write_text(found.model_dump_json())
     return found
 
@@ -66,7 +66,7 @@ def test_a_look_at_a_date_is_the_same_however_often_it_is_taken(tmp_path: Path) 
 
 
 def test_the_document_of_an_older_release_told_of_nothing(tmp_path: Path) -> None:
-    assert last_look(tmp_path, FIRST) == ()
+    assert last_look(tmp_path, FIRST) is None
     (tmp_path / "watch-2024-01-01.json").write_text(json.dumps({"model_version": "3"}))
     assert last_look(tmp_path, FIRST) == ()
     assert kept(tmp_path, look(0, ALARM)).news != ()

@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
-from training.diagnosis import COLLABORATION, COUNTED, PEOPLE, PRICE
+from training.diagnosis import COLLABORATION, COUNTED, PEOPLE, PRICE, USE
 from training.watch import Seen, watch
 from training.watch_parts import Watch
 
@@ -60,7 +60,8 @@ def quarter(seed: int, **changed: np.ndarray) -> pd.DataFrame:
             **{name: random.normal(10, 1, ACCOUNTS) for name, _ in FEATURES},
         }
     )
-    return frame.assign(**changed)
+    # Whoever uses more works together more, in every phase.
+    return frame.assign(**{USE: frame[COLLABORATION] + random.normal(0, 1, ACCOUNTS)} | changed)
 
 
 def starts(late: float = 0.1, campaign: str = "march_madness", accounts: int = 300) -> pd.DataFrame:
