@@ -55,8 +55,8 @@ def monitor(
 ) -> tuple[Watch, Path]:
     """Watch a version (by default the live one) and write the page: the finding, and the page's path.
 
-    What the last look of an earlier date told of already is not news; before the first, what was to be seen when the
-    version was made: whoever let it go live has read that. Raises as :func:`look`.
+    What the last look of an earlier date told of already is not news; at the first look, neither is a level that was
+    off when the version was made: its evaluation and its gates told that. Raises as :func:`look`.
     """
     looked = look(home, as_of, version=version, progress=progress)
     alone = looked.watch
@@ -99,7 +99,11 @@ def look(home: Home, as_of: datetime, *, version: str | None = None, progress: P
 
 def _when_made(home: Home, bundle: Bundle, as_of: datetime, progress: Progress) -> tuple[Finding, ...]:
     made = max(datetime.fromisoformat(str(bundle.facts[name])) for name in _MADE if bundle.facts.get(name))
-    return look(home, made, version=bundle.version, progress=progress).watch.findings if made < as_of else ()
+    if made >= as_of:
+        return ()
+    found = look(home, made, version=bundle.version, progress=progress).watch.findings
+    # A calendar that was wrong by then, or a count, no evaluation tells: the first look has to.
+    return tuple(one for one in found if one.is_of_level)
 
 
 def _seen(home: Home, material: Material, kept: Material, bundle: Bundle) -> Seen:

@@ -18,7 +18,19 @@ from training.charts import PERIOD_DAYS, keep_charts
 from training.diagnosis import advice_for, suspicions_from
 from training.input_drift import input_drift
 from training.metrics import Floats
-from training.watch_parts import ALL, BEFORE, Chart, Early, Finding, PhaseScores, Ramps, Suspicion, Watch
+from training.watch_parts import (
+    ALARM,
+    ALL,
+    BEFORE,
+    SUSPICION,
+    Chart,
+    Early,
+    Finding,
+    PhaseScores,
+    Ramps,
+    Suspicion,
+    Watch,
+)
 
 LATE_DAYS = 7.0
 FEWEST_RAMPS = 20
@@ -73,11 +85,11 @@ def _findings(charts: Sequence[Chart], found: Sequence[Suspicion], early: Early 
     alarmed = [chart for chart in charts if chart.crossed is not None]
     # The two charts of all accounts tell of one thing, and a group that moves as all accounts do is part of it.
     everywhere = sorted({chart.direction for chart in alarmed if chart.group in (ALL, BEFORE)})
-    yield from (f"alarm: {ALL}: {direction}" for direction in everywhere)
+    yield from (f"{ALARM}{ALL}: {direction}" for direction in everywhere)
     for chart in alarmed:
         if chart.group not in (ALL, BEFORE) and chart.direction not in everywhere:
-            yield f"alarm: {chart.group}: {chart.direction}"
-    yield from (f"suspicion: {one.cause}" for one in found)
+            yield f"{ALARM}{chart.group}: {chart.direction}"
+    yield from (f"{SUSPICION}{one.cause}" for one in found)
     if early is not None and early.alarm:
         yield "early leavers"
 

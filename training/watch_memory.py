@@ -1,9 +1,9 @@
 """Which findings of a watch were told before?
 
-Input: a watch, and the document of the last look at an earlier date; before the first look stands what was to be seen
-when the model was made, which its evaluation tells. Output: the same watch, each finding with the first of the looks in
-a row at which it was there. An alarm is raised once and stays open until its evidence returns or
-another version answers it: a version has looks of its own. A look at a date is the same however often it is taken.
+Input: a watch, and the document of the last look at an earlier date; before the first look stands the level as it was
+when the model was made, which its evaluation tells. Output: the same watch, each finding with the first of the looks
+in a row at which it was there. An alarm is raised once and stays open until its evidence returns or another version
+answers it: a version has looks of its own. A look at a date is the same however often it is taken.
 """
 
 from __future__ import annotations

@@ -131,11 +131,20 @@ class Advice(Document):
     since: datetime | None = Field(default=None, description="the onset of the alarm it answers; null without one")
 
 
+ALARM, SUSPICION = "alarm: ", "suspicion: "
+"""What the name of a finding begins with."""
+
+
 class Finding(Document):
     """One thing that somebody is to look at, and the first of the looks in a row at which it was there."""
 
     name: str
     since: datetime
+
+    @property
+    def is_of_level(self) -> bool:
+        """Whether it tells of leavers counted against leavers stated, as an evaluation does, and of no cause."""
+        return self.name.startswith(ALARM) or self.name == f"{SUSPICION}{Cause.LEVEL}"
 
 
 class Watch(Document):

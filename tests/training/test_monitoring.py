@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import pulse
 from features.errors import MissingStateError, UsageError
 from features.settings import Home
-from training import promotions
+from training import monitoring, promotions
 from training.lifecycle import evaluate, monitor
 from training.model import load_bundle
 from training.monitoring import Looked, look
@@ -23,7 +23,7 @@ from training.recalibrating import Proposal, propose, register
 from training.registry import ModelRegistry
 from training.verdict import GATE_CODES, Cause, Gate, Verdict
 from training.watch_page import failure
-from training.watch_parts import ALL, Step
+from training.watch_parts import ALARM, ALL, Step
 
 from .bundle_case import trained
 from .lifecycle_case import stored_portfolio
@@ -86,16 +86,32 @@ def test_a_watch_leaves_a_page_a_document_and_a_run(home: Home) -> None:
     assert runs[0].data.metrics == pytest.approx(found.metrics())
 
 
-def test_what_was_to_be_seen_when_the_model_was_made_is_open_and_no_news_of_the_first_look(
+def test_a_level_that_was_off_when_the_model_was_made_is_open_and_no_news_of_the_first_look(
     home: Home, tmp_path: Path
 ) -> None:
     place = Home(root=tmp_path / "home")
     shutil.copytree(home.root, place.root, ignore=shutil.ignore_patterns("reports"))
     first, _ = monitor(place, CUT + timedelta(days=1), version=None, at=NOON)
     assert first.alarmed
-    assert {one.since for one in first.findings} == {CUT}
-    assert first.news == ()
-    assert failure(first) is None
+    since = {one.name: one.since for one in first.findings}
+    # The alarm is as old as the model. What may lie behind it no evaluation tells: that is news.
+    assert since == {f"{ALARM}{ALL}: more": CUT, "suspicion: price": CUT + timedelta(days=1)}
+    assert [one.name for one in first.news] == ["suspicion: price"]
+
+
+def test_a_calendar_that_was_wrong_when_the_model_was_made_is_news_of_the_first_look(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No evaluation tells of it.
+    place = Home(root=tmp_path / "home")
+    shutil.copytree(home.root, place.root, ignore=shutil.ignore_patterns("reports"))
+    late = pd.DataFrame({"campaign_id": "march_madness", "moved_days": [21.0] * 40, "risen_days": float("nan")})
+    monkeypatch.setattr(monitoring, "campaign_starts", lambda *_, **__: late)
+    first, _ = monitor(place, CUT + timedelta(days=1), version=None, at=NOON)
+    assert [one.name for one in first.news] == ["suspicion: calendar"]
+    told = failure(first)
+    assert told is not None
+    assert "calendar" in told.found
 
 
 def test_what_was_told_is_open_at_the_next_look_and_calls_nobody_again(home: Home) -> None:
